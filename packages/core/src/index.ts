@@ -1,0 +1,89 @@
+export { ERROR_TABLE, type ErrorCode, type ErrorRow } from './errors/error-table.ts';
+export {
+  isRegistryError,
+  type Problem,
+  RegistryError,
+  type RegistryErrorOptions,
+} from './errors/registry-error.ts';
+export {
+  type CheckSchedule,
+  type CheckSpec,
+  type CheckState,
+  DEFAULT_CHECK_SCHEDULE,
+  type GrpcProbeConfig,
+  type HttpProbeConfig,
+  type ProbeConfig,
+  type ProbeKind,
+  type ProbeResult,
+  type ScriptProbeConfig,
+  type TcpProbeConfig,
+  type TtlProbeConfig,
+} from './model/check.ts';
+export type { DeregisterReason, RegistryEvent } from './model/event.ts';
+export type { Instance, InstanceRef, Labels, Registration, ServiceView } from './model/instance.ts';
+export { DEFAULT_INTENT, type Intent, type IntentPatch } from './model/intent.ts';
+export { LABEL_LIMITS, matchesLabels, parseTag, toLabels } from './model/labels.ts';
+export { LEASE_PROFILES, type LeaseSpec } from './model/lease.ts';
+export type { Revision } from './model/revision.ts';
+export type {
+  BalancerName,
+  Destination,
+  HostPattern,
+  PathMatch,
+  RetryPolicy,
+  Route,
+  RouteMatch,
+  StoredRoute,
+} from './model/route.ts';
+export {
+  DEFAULT_GROUP,
+  DEFAULT_NAMESPACE,
+  parseServiceId,
+  type ServiceKey,
+  serviceId,
+} from './model/service.ts';
+export type { Status } from './model/status.ts';
+export type { Webhook } from './model/webhook.ts';
+export type { AddressPolicy, AddressVerdict } from './network/address-policy.ts';
+export type { AttemptOutcome, Balancer, Endpoint, PickContext } from './ports/balancer.ts';
+export type {
+  CatalogueReader,
+  CatalogueUpdate,
+  EventLog,
+  ServiceSummary,
+} from './ports/catalogue.ts';
+export type { Clock, Random, TimerHandle } from './ports/clock.ts';
+export type { HealthProbe } from './ports/health-probe.ts';
+export type {
+  ControlReply,
+  ControlRequest,
+  HttpProtocolAdapter,
+  HttpRoute,
+  ProtocolAdapter,
+  SocketProtocolAdapter,
+} from './ports/protocol-adapter.ts';
+export type { Provider, ProviderSnapshot } from './ports/provider.ts';
+export type {
+  BatchItem,
+  CheckInput,
+  DocumentCollection,
+  Heartbeat,
+  HeartbeatOutcome,
+  RegisterOutcome,
+  RegistrationInput,
+  RegistrationPatch,
+  Registry,
+  WriteContext,
+} from './ports/registry.ts';
+export type { Change, CommitResult, Entry, Guard, Op, Store } from './ports/store.ts';
+export {
+  type Counter,
+  type Gauge,
+  type Histogram,
+  type LabelledMetric,
+  type Logger,
+  type MetricOptions,
+  type Metrics,
+  NO_LOGGER,
+  NO_METRICS,
+} from './ports/telemetry.ts';

@@ -1,0 +1,62 @@
+import type { CheckSpec } from './check.ts';
+import type { Intent } from './intent.ts';
+import type { LeaseSpec } from './lease.ts';
+import type { Revision } from './revision.ts';
+import type { ServiceKey } from './service.ts';
+import type { Status } from './status.ts';
+
+/** Names one instance. Ids are unique within a namespace, across services. */
+export interface InstanceRef {
+  readonly namespace: string;
+  readonly id: string;
+}
+
+export type Labels = Readonly<Record<string, string>>;
+
+/** What a registrant says of an instance, parsed and complete with defaults. This is what is stored. */
+export interface Registration {
+  readonly id: string;
+  readonly service: ServiceKey;
+  /** IP literal (IPv6 without brackets) or host name; a name is resolved when dialled. */
+  readonly address: string;
+  readonly port: number;
+  /** As registered, in order, without duplicates. */
+  readonly tags: readonly string[];
+  readonly metadata: Labels;
+  /** Share of traffic relative to its siblings, 0 to 65535; 0 takes no new traffic. */
+  readonly weight: number;
+  /** Absent: the instance lives until deregistered. */
+  readonly lease?: LeaseSpec;
+  readonly checks: readonly CheckSpec[];
+  /** Status claimed at registration; used only while there is no check to know better. */
+  readonly initialStatus: Status;
+  /** Epoch milliseconds at which this id was first registered. */
+  readonly registeredAtMs: number;
+}
+
+/** An instance as readers see it: the registration, the operator's intent and its present health. */
+export interface Instance extends Registration {
+  /** Tags of the form `key:value` (or `key=value`) and metadata, one set; metadata wins. */
+  readonly labels: Labels;
+  readonly status: Status;
+  /** Why `status` is what it is, in a few words for people; never a probe's response body. */
+  readonly statusReason: string;
+  readonly intent: Intent;
+  /** `intent.weight` when set, else the registered weight. */
+  readonly effectiveWeight: number;
+  /** Whether the gateway may send it new requests: healthy (or protected), enabled, not in maintenance. */
+  readonly routable: boolean;
+  /** Kept in rotation by mass-loss protection although its lease or checks say otherwise. */
+  readonly protected: boolean;
+  readonly createRevision: Revision;
+  readonly modifyRevision: Revision;
+}
+
+/** A service's instances at a revision: immutable, sorted by id; a new object for every change. */
+export interface ServiceView {
+  readonly service: ServiceKey;
+  readonly revision: Revision;
+  readonly instances: readonly Instance[];
+  /** Present while mass-loss protection keeps instances that would have been removed. */
+  readonly protection?: { readonly sinceMs: number; readonly kept: number };
+}

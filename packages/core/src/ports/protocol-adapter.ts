@@ -1,0 +1,56 @@
+/** A request to the control port, read whole. Header names are lower case; a repeated field is joined with ", ". */
+export interface ControlRequest {
+  readonly method: string;
+  /** Canonical path without query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  header(lowerCaseName: string): string | undefined;
+  readonly body: Uint8Array;
+  readonly remoteAddress: string;
+  readonly requestId: string;
+  /** Aborts when the client goes away or the server shuts down. */
+  readonly signal: AbortSignal;
+}
+
+export interface ControlReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** An iterable is streamed chunk by chunk under back-pressure and ended with the request's signal. */
+  readonly body?: string | Uint8Array | AsyncIterable<string | Uint8Array>;
+}
+
+export interface HttpRoute {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** `:name` parameters, `*` at the end only. */
+  readonly path: string;
+  /** Default 64 KiB. */
+  readonly bodyLimitBytes?: number;
+  handle(
+    request: ControlRequest,
+    params: Readonly<Record<string, string>>,
+  ): ControlReply | Promise<ControlReply>;
+}
+
+/** A dialect over HTTP: functions from request to reply; owns no socket. */
+export interface HttpProtocolAdapter {
+  readonly transport: 'http';
+  readonly name: string;
+  /** Paths it answers for, also with 404, 405 and errors in its own words. Longest prefix wins. */
+  readonly prefixes: readonly string[];
+  readonly routes: readonly HttpRoute[];
+  /** Renders whatever a handler threw, and the server's own 404, 405, 413 and 400 below this dialect's prefixes. */
+  renderError(
+    error: unknown,
+    request: Pick<ControlRequest, 'method' | 'path' | 'requestId'>,
+  ): ControlReply;
+}
+
+/** A dialect that owns a listener: DNS, gRPC, xDS. */
+export interface SocketProtocolAdapter {
+  readonly transport: 'socket';
+  readonly name: string;
+  /** Resolves once it listens; stops when `signal` aborts. */
+  start(signal: AbortSignal): Promise<{ readonly address: string; readonly closed: Promise<void> }>;
+}
+
+export type ProtocolAdapter = HttpProtocolAdapter | SocketProtocolAdapter;
