@@ -2,7 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 
-const tsc = createRequire(import.meta.url).resolve('typescript/package.json').replace('package.json', 'bin/tsc');
+const tsc = createRequire(import.meta.url)
+  .resolve('typescript/package.json')
+  .replace('package.json', 'bin/tsc');
 const { status } = spawnSync(process.execPath, [tsc, '-b', 'packages/server', 'packages/testing'], {
   stdio: 'inherit',
 });

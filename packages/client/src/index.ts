@@ -1,0 +1,1 @@
+export { systemClock } from './time/system-clock.ts';
