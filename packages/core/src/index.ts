@@ -19,6 +19,12 @@ export {
   type TcpProbeConfig,
   type TtlProbeConfig,
 } from './model/check.ts';
+export {
+  DURATION_EXPECTED,
+  formatDuration,
+  MAX_DURATION_MS,
+  parseDuration,
+} from './model/duration.ts';
 export type { DeregisterReason, RegistryEvent } from './model/event.ts';
 export type { Instance, InstanceRef, Labels, Registration, ServiceView } from './model/instance.ts';
 export { DEFAULT_INTENT, type Intent, type IntentPatch } from './model/intent.ts';
