@@ -1,1 +1,1 @@
-export { systemClock } from './time/system-clock.ts';
+export { holdProcess, systemClock } from './time/system-clock.ts';
