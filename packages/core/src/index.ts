@@ -1,3 +1,6 @@
+export { createBalancer } from './balancers/create-balancer.ts';
+export { createLeastRequest } from './balancers/least-request.ts';
+export { createWeightedRoundRobin } from './balancers/weighted-round-robin.ts';
 export { ERROR_TABLE, type ErrorCode, type ErrorRow } from './errors/error-table.ts';
 export {
   isRegistryError,
@@ -93,3 +96,19 @@ export {
   NO_LOGGER,
   NO_METRICS,
 } from './ports/telemetry.ts';
+export { type BackoffOptions, backoffMs, DEFAULT_RETRY_BACKOFF } from './resilience/backoff.ts';
+export {
+  DEFAULT_OUTLIER_OPTIONS,
+  newOutlierState,
+  noteOutlierSignal,
+  type OutlierOptions,
+  type OutlierSignal,
+  type OutlierState,
+  tryReadmit,
+} from './resilience/outlier-detection.ts';
+export {
+  createRetryBudget,
+  DEFAULT_RETRY_BUDGET,
+  type RetryBudget,
+  type RetryBudgetOptions,
+} from './resilience/retry-budget.ts';

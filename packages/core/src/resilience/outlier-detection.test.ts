@@ -1,0 +1,90 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  DEFAULT_OUTLIER_OPTIONS,
+  newOutlierState,
+  noteOutlierSignal,
+  type OutlierSignal,
+  tryReadmit,
+} from './outlier-detection.ts';
+
+const options = DEFAULT_OUTLIER_OPTIONS;
+const alone = { total: 2, ejected: 0 };
+
+describe('outlier detection', () => {
+  it('ejects at the first failed connect', () => {
+    const state = newOutlierState();
+    expect(noteOutlierSignal(state, 'connect-failure', 10, alone, options)).toBe(true);
+    expect(state.ejected).toBe(true);
+    expect(state.ejectedUntilMs).toBe(1_010);
+  });
+
+  it('ejects after five failed answers in a row, and a good one starts the count again', () => {
+    const state = newOutlierState();
+    for (let turn = 0; turn < 4; turn++) noteOutlierSignal(state, 'failure', 0, alone, options);
+    noteOutlierSignal(state, 'success', 0, alone, options);
+    for (let turn = 0; turn < 4; turn++) {
+      expect(noteOutlierSignal(state, 'failure', 0, alone, options)).toBe(false);
+    }
+    expect(noteOutlierSignal(state, 'failure', 0, alone, options)).toBe(true);
+  });
+
+  it('keeps half of the endpoints in rotation however many give failed answers', () => {
+    void fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 9 }),
+        fc.array(
+          fc.record({
+            at: fc.nat({ max: 8 }),
+            signal: fc.constantFrom<OutlierSignal>('success', 'failure', 'failure', 'failure'),
+            passMs: fc.nat({ max: 5_000 }),
+          }),
+          { maxLength: 200 },
+        ),
+        (total, steps) => {
+          const states = Array.from({ length: total }, newOutlierState);
+          let nowMs = 0;
+          for (const step of steps) {
+            nowMs += step.passMs;
+            for (const state of states) tryReadmit(state, nowMs);
+            const state = states[step.at % total];
+            if (!state) continue;
+            const ejected = states.filter((one) => one.ejected).length;
+            noteOutlierSignal(state, step.signal, nowMs, { total, ejected }, options);
+            const out = states.filter((one) => one.ejected).length;
+            expect(out).toBeLessThanOrEqual(Math.max(1, Math.floor(total / 2)));
+          }
+        },
+      ),
+    );
+  });
+
+  it('stays out longer each time, up to the maximum, and always comes back', () => {
+    const state = newOutlierState();
+    let nowMs = 0;
+    let last = 0;
+    for (let turn = 0; turn < 400; turn++) {
+      noteOutlierSignal(state, 'connect-failure', nowMs, alone, options);
+      const out = state.ejectedUntilMs - nowMs;
+      expect(out).toBeGreaterThanOrEqual(last);
+      expect(out).toBeLessThanOrEqual(options.maxEjectionMs);
+      expect(tryReadmit(state, state.ejectedUntilMs - 1)).toBe(false);
+      nowMs = state.ejectedUntilMs;
+      expect(tryReadmit(state, nowMs)).toBe(true);
+      last = out;
+    }
+    expect(last).toBe(options.maxEjectionMs);
+  });
+
+  it('forgives with time spent in rotation', () => {
+    const state = newOutlierState();
+    for (let nowMs = 0; state.ejections < 5; nowMs = state.ejectedUntilMs) {
+      tryReadmit(state, nowMs);
+      noteOutlierSignal(state, 'connect-failure', nowMs, alone, options);
+    }
+    const returnedMs = state.ejectedUntilMs;
+    tryReadmit(state, returnedMs);
+    noteOutlierSignal(state, 'connect-failure', returnedMs + 3_000, alone, options);
+    expect(state.ejections).toBe(3);
+  });
+});
