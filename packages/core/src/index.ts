@@ -53,7 +53,16 @@ export {
 } from './model/service.ts';
 export type { Status } from './model/status.ts';
 export type { Webhook } from './model/webhook.ts';
-export type { AddressPolicy, AddressVerdict } from './network/address-policy.ts';
+export {
+  type AddressPolicy,
+  type AddressPolicyOptions,
+  type AddressVerdict,
+  createAddressPolicy,
+  DEFAULT_ALLOWED_NETWORKS,
+  type OwnEndpoint,
+} from './network/address-policy.ts';
+export { type Cidr, cidrContains, matchesCidr, parseCidr } from './network/cidr.ts';
+export { formatIp, type IpAddress, isIpv4Mapped, parseIp, unmapIp } from './network/ip-address.ts';
 export type { AttemptOutcome, Balancer, Endpoint, PickContext } from './ports/balancer.ts';
 export type {
   CatalogueReader,
