@@ -1,0 +1,26 @@
+import { formatOrigin, type Origin } from './config-node.ts';
+
+/** One thing that is wrong with the configuration, and where it was said. */
+export interface ConfigProblem {
+  readonly origin: Origin;
+  /** `control.listen`; empty for the file as a whole. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/** `portolan.yaml:3:5: control.listen: expected …`. */
+export function formatProblem(problem: ConfigProblem): string {
+  const where = problem.origin.kind === 'default' ? '' : `${formatOrigin(problem.origin)}: `;
+  return `${where}${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`;
+}
+
+/** The configuration cannot be used; carries every problem found, not only the first. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly ConfigProblem[];
+
+  constructor(problems: readonly ConfigProblem[]) {
+    super(problems.map(formatProblem).join('\n'));
+    this.problems = problems;
+  }
+}

@@ -1,0 +1,86 @@
+import { readFile } from 'node:fs/promises';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import type { ConfigNode } from './config-node.ts';
+import type { ConfigProblem } from './config-problem.ts';
+import { type ParsedConfig, parseConfig } from './parse-config.ts';
+import { environmentLayer, flagLayer } from './text-layers.ts';
+import { parseYamlLayer } from './yaml-layer.ts';
+
+/** Everything that decides the configuration, so that a reload asks the same again. */
+export interface ConfigSources {
+  readonly workingDir: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** `--config`; absent: `portolan.yaml` in the working folder, if it is there. */
+  readonly file?: string;
+  /** Flags that stand for one setting. */
+  readonly flags: readonly {
+    readonly flag: string;
+    readonly path: readonly string[];
+    readonly text: string;
+  }[];
+  /** `--set path=value`. */
+  readonly sets: readonly string[];
+}
+
+export interface LoadedConfig extends ParsedConfig {
+  /** Absolute paths of the files read, also of those that were not there and may appear. */
+  readonly files: readonly { readonly path: string; readonly present: boolean }[];
+  readonly warnings: readonly string[];
+}
+
+/** Reads files, environment and flags, later ones over earlier ones. Problems are collected, not thrown. */
+export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> {
+  const problems: ConfigProblem[] = [];
+  const layers: ConfigNode[] = [];
+  const files: { path: string; present: boolean }[] = [];
+
+  const named = sources.file ?? sources.environment.PORTOLAN_CONFIG;
+  const main = resolve(sources.workingDir, named ?? 'portolan.yaml');
+  const wanted = [{ path: main, required: named !== undefined }];
+  const environmentName = sources.environment.PORTOLAN_ENV;
+  if (environmentName)
+    wanted.push({ path: environmentFile(main, environmentName), required: false });
+
+  for (const { path, required } of wanted) {
+    const shown = path.startsWith(`${sources.workingDir}/`)
+      ? path.slice(sources.workingDir.length + 1)
+      : path;
+    const read = await readText(path);
+    files.push({ path, present: read.text !== undefined });
+    if (read.text !== undefined) {
+      const options = { file: shown, environment: sources.environment };
+      const { layer, problems: found } = parseYamlLayer(read.text, options);
+      layers.push(layer);
+      problems.push(...found);
+    } else if (required || read.code !== 'ENOENT') {
+      const message = `${shown} cannot be read: ${read.code === 'ENOENT' ? 'there is no such file' : read.code}`;
+      problems.push({ origin: { kind: 'default' }, path: '', message });
+    }
+  }
+
+  const environment = environmentLayer(sources.environment);
+  const flags = flagLayer(sources.flags, sources.sets);
+  const parsed = parseConfig([...layers, environment.layer, flags.layer]);
+  const all = [...problems, ...environment.problems, ...flags.problems, ...parsed.problems];
+  return {
+    merged: parsed.merged,
+    ...(parsed.config && all.length === 0 ? { config: parsed.config } : {}),
+    problems: all,
+    files,
+    warnings: environment.warnings,
+  };
+}
+
+/** `portolan.yaml` and `prod` make `portolan.prod.yaml`. */
+function environmentFile(main: string, name: string): string {
+  const extension = extname(main);
+  return join(dirname(main), `${basename(main, extension)}.${name}${extension}`);
+}
+
+async function readText(path: string): Promise<{ text?: string; code?: string }> {
+  try {
+    return { text: await readFile(path, 'utf8') };
+  } catch (error) {
+    return { code: (error as NodeJS.ErrnoException).code ?? String(error) };
+  }
+}

@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import { cidr, count, duration, httpUrl, listenAddress, share, size } from './value-types.ts';
+
+const words = (what: string) =>
+  z.array(z.string({ error: `expected ${what}` }), { error: `expected a list of ${what}` });
+const flag = z.boolean({ error: 'expected true or false' });
+const KIB = 1024;
+const GIB = 1024 ** 3;
+const headSize = size({ atLeastBytes: 1024, atMostBytes: 1024 * KIB });
+
+const control = z.strictObject({
+  /** Address of the API, the pages for people and the metrics. */
+  listen: listenAddress,
+  /** Host names, besides IP addresses and `localhost`, under which the API answers: a guard against DNS rebinding. */
+  allowedHosts: words('host names'),
+  limits: z.strictObject({
+    connections: count(1, 1_000_000),
+    head: headSize,
+    /** Time to receive a request's head. */
+    headTimeout: duration({ atLeastMs: 1 }),
+    /** Time to receive a request's body. */
+    bodyTimeout: duration({ atLeastMs: 1 }),
+    /** How long a connection may rest between requests. */
+    idleTimeout: duration({ atLeastMs: 1 }),
+    /** Open streams and long polls. */
+    watchers: count(0, 1_000_000),
+  }),
+});
+
+const gateway = z.strictObject({
+  listen: listenAddress,
+  /** With `role: gateway`: the registry to follow. */
+  registry: httpUrl.optional(),
+  /** Peers whose `Forwarded` and `X-Forwarded-*` are believed. */
+  trustedProxies: z.array(cidr, { error: 'expected a list of IP networks' }),
+  defaultBalancer: z.enum(['weighted-round-robin', 'least-request']),
+  limits: z.strictObject({
+    connections: count(1, 1_000_000),
+    head: headSize,
+    /** Largest request body forwarded; absent: any. */
+    body: size({ atLeastBytes: 0, atMostBytes: 1024 * GIB }).optional(),
+    /** Requests under way to one endpoint. */
+    requestsPerEndpoint: count(1, 1_000_000),
+  }),
+  timeouts: z.strictObject({
+    head: duration({ atLeastMs: 1 }),
+    idle: duration({ atLeastMs: 1 }),
+    connect: duration({ atLeastMs: 1 }),
+    /** From the request's head to the answer's last byte, where a route does not say; 0: no limit. */
+    request: duration(),
+  }),
+  retries: z.strictObject({
+    /** Tries after the first, where a route does not say. */
+    attempts: count(0, 10),
+    /** Share of the requests under way that may be retries. */
+    budgetShare: share(),
+    /** Retries that are always allowed at the same time, whatever the share. */
+    budgetMinimum: count(0, 100_000),
+  }),
+  outlier: z.strictObject({
+    enabled: flag,
+    /** Failures in a row that eject an endpoint. */
+    consecutiveFailures: count(1, 10_000),
+    baseEjection: duration({ atLeastMs: 1 }),
+    maxEjection: duration({ atLeastMs: 1 }),
+    /** Share of a service's endpoints that may be ejected at the same time. */
+    maxEjectedShare: share(),
+  }),
+  /** How long requests under way may take to finish at shutdown. */
+  drain: duration(),
+});
+
+const registry = z.strictObject({
+  leases: z.strictObject({
+    /** Profile of a registration that names none. */
+    default: z.strictObject({
+      heartbeat: duration({ atLeastMs: 10 }),
+      ttl: duration({ atLeastMs: 20 }),
+    }),
+    fast: z.strictObject({
+      heartbeat: duration({ atLeastMs: 10 }),
+      ttl: duration({ atLeastMs: 20 }),
+    }),
+  }),
+  checks: z.strictObject({
+    interval: duration({ atLeastMs: 100 }),
+    timeout: duration({ atLeastMs: 10 }),
+    rise: count(1, 100),
+    fall: count(1, 100),
+    concurrency: count(1, 100_000),
+  }),
+  /** Mass-loss protection, per service. */
+  protection: z.strictObject({
+    enabled: flag,
+    /** Losing at least this share at once is not believed. */
+    share: share(),
+    /** Services with fewer instances are not protected. */
+    minimumInstances: count(1, 1_000_000),
+    window: duration({ atLeastMs: 1 }),
+    /** After this long the loss is believed. */
+    maxHold: duration({ atLeastMs: 1 }),
+  }),
+  onAddressConflict: z.enum(['supersede', 'reject']),
+  events: z.strictObject({
+    /** How many past events a reader can still resume from. */
+    window: count(1, 10_000_000),
+  }),
+});
+
+/** A static registration or a route: read by the same code that reads the API's bodies. */
+const document = z.record(z.string(), z.unknown(), { error: 'expected fields as in the HTTP API' });
+
+/** The whole configuration. Every section is complete: `DEFAULTS` is the first layer. */
+export const configSchema = z.strictObject({
+  role: z.enum(['both', 'registry', 'gateway']),
+  control,
+  gateway,
+  store: z.strictObject({
+    dataDir: z.string({ error: 'expected a folder' }).min(1, { error: 'expected a folder' }),
+  }),
+  registry,
+  network: z.strictObject({
+    /** Networks whose addresses may be registered and dialled. */
+    allow: z.array(cidr, { error: 'expected a list of IP networks' }),
+    /** `auto`: only while the control port itself listens on loopback. */
+    allowLoopback: z.union([z.literal('auto'), z.boolean()], {
+      error: 'expected auto, true or false',
+    }),
+  }),
+  checks: z.strictObject({
+    /** Whether `services` below may use script checks. The API never may. */
+    scripts: flag,
+  }),
+  services: z.array(document, { error: 'expected a list of registrations' }),
+  routes: z.array(document, { error: 'expected a list of routes' }),
+  log: z.strictObject({
+    level: z.enum(['debug', 'info', 'warn', 'error', 'silent']),
+    format: z.enum(['auto', 'json', 'pretty']),
+  }),
+  metrics: z.strictObject({
+    enabled: flag,
+    /** Label children a metric may have; the rest is counted as `other`. */
+    maxChildren: count(1, 100_000),
+  }),
+  shutdown: z.strictObject({
+    /** All of it, drain included; then what is left is cut off. */
+    timeout: duration({ atLeastMs: 1 }),
+  }),
+});
+
+/** As written in files: durations and sizes as text. */
+export type PortolanConfigInput = z.input<typeof configSchema>;
+
+/** Checked and complete: durations in milliseconds, sizes in bytes, addresses parsed. */
+export type PortolanConfig = z.output<typeof configSchema>;

@@ -1,0 +1,121 @@
+import type {
+  Counter,
+  Gauge,
+  Histogram,
+  LabelledMetric,
+  MetricOptions,
+  Metrics,
+} from '@portolan/core';
+import {
+  collectDefaultMetrics,
+  Counter as PromCounter,
+  Gauge as PromGauge,
+  Histogram as PromHistogram,
+  Registry,
+} from 'prom-client';
+
+export interface MetricsOptions {
+  /** Label children a metric may have; further label values are counted together as `other`. */
+  readonly maxChildren: number;
+  /** Also memory, CPU, open handles and event-loop lag of this process. */
+  readonly processMetrics: boolean;
+}
+
+export interface ServerMetrics extends Metrics {
+  /** The Prometheus text format. */
+  render(): Promise<string>;
+  readonly contentType: string;
+  close(): void;
+}
+
+const OTHER = 'other';
+
+/** The metrics port on prom-client. The same name twice gives the same metric. */
+export function createMetrics(options: MetricsOptions): ServerMetrics {
+  const registry = new Registry();
+  const collectors: (() => void)[] = [];
+  const made = new Map<string, unknown>();
+  if (options.processMetrics)
+    collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 20 });
+
+  const dropped = new PromCounter({
+    name: 'portolan_metrics_children_folded_total',
+    help: 'Label sets counted as "other" because their metric had its full number of children.',
+    labelNames: ['metric'],
+    registers: [registry],
+  });
+
+  const once = <M>(name: string, make: () => LabelledMetric<M>): LabelledMetric<M> => {
+    const known = made.get(name) as LabelledMetric<M> | undefined;
+    if (known) return known;
+    const metric = make();
+    made.set(name, metric);
+    return metric;
+  };
+  const bounded = <M>(name: string, child: (values: string[]) => M): LabelledMetric<M> =>
+    boundedChildren(options.maxChildren, child, () => dropped.inc({ metric: name }));
+
+  return {
+    counter: (metric) =>
+      once(metric.name, () => {
+        const prom = new PromCounter({ ...names(metric), registers: [registry] });
+        return bounded<Counter>(metric.name, (values) =>
+          values.length === 0 ? prom : prom.labels(...values),
+        );
+      }),
+    gauge: (metric) =>
+      once(metric.name, () => {
+        const prom = new PromGauge({ ...names(metric), registers: [registry] });
+        return bounded<Gauge>(metric.name, (values) =>
+          values.length === 0 ? prom : prom.labels(...values),
+        );
+      }),
+    histogram: (metric) =>
+      once(metric.name, () => {
+        const buckets = [...metric.buckets];
+        const prom = new PromHistogram({ ...names(metric), buckets, registers: [registry] });
+        return bounded<Histogram>(metric.name, (values) =>
+          values.length === 0 ? prom : prom.labels(...values),
+        );
+      }),
+    onCollect: (callback) => void collectors.push(callback),
+    async render() {
+      for (const collect of collectors) collect();
+      return await registry.metrics();
+    },
+    contentType: registry.contentType,
+    close() {
+      collectors.length = 0;
+      registry.clear();
+    },
+  };
+}
+
+function names(metric: MetricOptions) {
+  return { name: metric.name, help: metric.help, labelNames: [...(metric.labelNames ?? [])] };
+}
+
+/** Children by their label values, at most `limit`; all further ones share the child whose every value is `other`. */
+function boundedChildren<M>(
+  limit: number,
+  make: (values: string[]) => M,
+  onFold: () => void,
+): LabelledMetric<M> {
+  const children = new Map<string, M>();
+  let overflow: M | undefined;
+  return {
+    labels(...values) {
+      const key = values.length === 1 ? (values[0] as string) : values.join('\u0000');
+      let child = children.get(key);
+      if (child !== undefined) return child;
+      if (children.size >= limit) {
+        onFold();
+        overflow ??= make(values.map(() => OTHER));
+        return overflow;
+      }
+      child = make(values);
+      children.set(key, child);
+      return child;
+    },
+  };
+}
