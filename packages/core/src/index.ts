@@ -9,6 +9,13 @@ export {
   type RegistryErrorOptions,
 } from './errors/registry-error.ts';
 export {
+  type CheckHealth,
+  type CheckThresholds,
+  initialCheckHealth,
+  reduceCheck,
+} from './health/check-reducer.ts';
+export { isRoutableStatus, worstStatus } from './health/worst-status.ts';
+export {
   type CheckSchedule,
   type CheckSpec,
   type CheckState,
