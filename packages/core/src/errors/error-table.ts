@@ -128,6 +128,12 @@ export const ERROR_TABLE = {
     retryable: true,
     title: 'The document changed meanwhile',
   },
+  PRECONDITION_FAILED: {
+    http: 412,
+    grpc: 'FAILED_PRECONDITION',
+    retryable: false,
+    title: 'The document is not at the revision that the condition names',
+  },
   REVISION_COMPACTED: {
     http: 410,
     grpc: 'OUT_OF_RANGE',

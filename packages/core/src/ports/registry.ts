@@ -99,8 +99,8 @@ export interface DocumentCollection<
     document: T,
     ifRevision?: Revision,
   ): Promise<{ readonly document: S; readonly changed: boolean }>;
-  /** False when it did not exist. */
-  delete(id: string): Promise<boolean>;
+  /** False when it did not exist. With `ifRevision` n it must be at n; fails with CONFLICT. */
+  delete(id: string, ifRevision?: Revision): Promise<boolean>;
 }
 
 /**
