@@ -19,6 +19,7 @@ function sources(more: Partial<ConfigSources> = {}): ConfigSources {
   return { workingDir: folder, environment: {}, flags: [], sets: [], ...more };
 }
 
+const variable = (expression: string) => `\${${expression}}`;
 const write = (name: string, text: string) => writeFile(join(folder, name), text);
 
 async function problemsOf(yaml: string, more: Partial<ConfigSources> = {}): Promise<string[]> {
@@ -78,7 +79,7 @@ it('reports every problem at once, each with its place', async () => {
 });
 
 it('names file, line and variable when an environment variable is missing', async () => {
-  expect(await problemsOf('log:\n  level: ${LEVEL}\n')).toEqual([
+  expect(await problemsOf(`log:\n  level: ${variable('LEVEL')}\n`)).toEqual([
     'portolan.yaml:2:10: the environment variable LEVEL is not set and has no default',
   ]);
 });
@@ -86,7 +87,7 @@ it('names file, line and variable when an environment variable is missing', asyn
 it('reads a plain value as what the variable holds, and a quoted one as text', async () => {
   await write(
     'portolan.yaml',
-    'registry:\n  checks:\n    fall: ${FALL:-7}\nstore: {dataDir: "${DIR}"}\n',
+    `registry:\n  checks:\n    fall: ${variable('FALL:-7')}\nstore: {dataDir: "${variable('DIR')}"}\n`,
   );
   const { config } = await loadConfig(sources({ environment: { DIR: '42' } }));
   expect(config?.registry.checks.fall).toBe(7);

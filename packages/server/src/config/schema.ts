@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { cidr, count, duration, httpUrl, listenAddress, share, size } from './value-types.ts';
+import { count, duration, httpUrl, listenAddress, network, share, size } from './value-types.ts';
 
 const words = (what: string) =>
   z.array(z.string({ error: `expected ${what}` }), { error: `expected a list of ${what}` });
@@ -32,7 +32,7 @@ const gateway = z.strictObject({
   /** With `role: gateway`: the registry to follow. */
   registry: httpUrl.optional(),
   /** Peers whose `Forwarded` and `X-Forwarded-*` are believed. */
-  trustedProxies: z.array(cidr, { error: 'expected a list of IP networks' }),
+  trustedProxies: z.array(network, { error: 'expected a list of IP networks' }),
   defaultBalancer: z.enum(['weighted-round-robin', 'least-request']),
   limits: z.strictObject({
     connections: count(1, 1_000_000),
@@ -70,40 +70,48 @@ const gateway = z.strictObject({
   drain: duration(),
 });
 
+const leaseTimes = z.strictObject({
+  heartbeat: duration({ atLeastMs: 10 }),
+  ttl: duration({ atLeastMs: 20 }),
+});
+
 const registry = z.strictObject({
   leases: z.strictObject({
-    /** Profile of a registration that names none. */
-    default: z.strictObject({
-      heartbeat: duration({ atLeastMs: 10 }),
-      ttl: duration({ atLeastMs: 20 }),
-    }),
-    fast: z.strictObject({
-      heartbeat: duration({ atLeastMs: 10 }),
-      ttl: duration({ atLeastMs: 20 }),
-    }),
+    default: leaseTimes,
+    fast: leaseTimes,
+    /** Profile of a registration that names neither lease nor check. */
+    defaultProfile: z.enum(['default', 'fast', 'none']),
   }),
   checks: z.strictObject({
     interval: duration({ atLeastMs: 100 }),
     timeout: duration({ atLeastMs: 10 }),
     rise: count(1, 100),
     fall: count(1, 100),
-    concurrency: count(1, 100_000),
+    /** Probes under way at the same time. */
+    maxConcurrent: count(1, 100_000),
+    /** A probe starts up to this share of its interval early or late. */
+    jitterShare: share(),
   }),
   /** Mass-loss protection, per service. */
   protection: z.strictObject({
     enabled: flag,
-    /** Losing at least this share at once is not believed. */
-    share: share(),
-    /** Services with fewer instances are not protected. */
-    minimumInstances: count(1, 1_000_000),
+    /** Services with fewer healthy instances are never protected. */
+    minInstances: count(1, 1_000_000),
+    /** Losing more than this share within the window is not believed. */
+    maxLossShare: share(),
     window: duration({ atLeastMs: 1 }),
     /** After this long the loss is believed. */
-    maxHold: duration({ atLeastMs: 1 }),
+    maxDuration: duration({ atLeastMs: 1 }),
+    /** Believed as soon as the remaining instances were steady for this long. */
+    steady: duration({ atLeastMs: 1 }),
+    /** Share of the kept instances given up each second once it is believed. */
+    evictShare: share(),
   }),
+  /** What happens when a second id claims an address and port of a service. */
   onAddressConflict: z.enum(['supersede', 'reject']),
   events: z.strictObject({
     /** How many past events a reader can still resume from. */
-    window: count(1, 10_000_000),
+    windowSize: count(1, 10_000_000),
   }),
 });
 
@@ -121,7 +129,7 @@ export const configSchema = z.strictObject({
   registry,
   network: z.strictObject({
     /** Networks whose addresses may be registered and dialled. */
-    allow: z.array(cidr, { error: 'expected a list of IP networks' }),
+    allow: z.array(network, { error: 'expected a list of IP networks' }),
     /** `auto`: only while the control port itself listens on loopback. */
     allowLoopback: z.union([z.literal('auto'), z.boolean()], {
       error: 'expected auto, true or false',

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { DURATION_EXPECTED, parseDuration } from '@portolan/core';
+import { DURATION_EXPECTED, parseCidr, parseDuration } from '@portolan/core';
 import { z } from 'zod';
 
 /** Host and port to listen at; IPv6 without brackets. */
@@ -24,25 +24,6 @@ export function parseListenAddress(text: string): ListenAddress | undefined {
 /** `127.0.0.1:8500`, `[::1]:8500`: the authority as it stands in a URL. */
 export function formatListenAddress(address: ListenAddress): string {
   return `${address.host.includes(':') ? `[${address.host}]` : address.host}:${address.port}`;
-}
-
-/** An IP network: address and prefix length. */
-export interface Cidr {
-  readonly address: string;
-  readonly prefix: number;
-  readonly family: 'ipv4' | 'ipv6';
-}
-
-/** `10.0.0.0/8`, `fd00::/8`, or a single address. */
-export function parseCidr(text: string): Cidr | undefined {
-  const [address = '', length, ...rest] = text.split('/');
-  const version = isIP(address);
-  if (version === 0 || rest.length > 0) return undefined;
-  const widest = version === 4 ? 32 : 128;
-  if (length !== undefined && !/^\d{1,3}$/.test(length)) return undefined;
-  const prefix = length === undefined ? widest : Number(length);
-  if (prefix > widest) return undefined;
-  return { address, prefix, family: version === 4 ? 'ipv4' : 'ipv6' };
 }
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
@@ -77,7 +58,10 @@ function parsed<T>(parse: (text: string) => T | undefined, expected: string) {
 
 export const listenAddress = parsed(parseListenAddress, LISTEN_EXPECTED);
 
-export const cidr = parsed(parseCidr, 'an IP network such as "10.0.0.0/8" or an address');
+export const network = parsed(
+  (text) => (parseCidr(text) ? text : undefined),
+  'an IP network such as "10.0.0.0/8" (no bits set behind the prefix) or an address',
+);
 
 export const httpUrl = parsed((text) => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
