@@ -1,1 +1,55 @@
+export {
+  type CallScope,
+  type ClientDeps,
+  type ClientOptions,
+  createClient,
+  type IfRevision,
+  type PortolanClient,
+  type StreamOptions,
+} from './client.ts';
+export type { DiscoverOptions, Discovery, DiscoveryEvents } from './discover/discovery.ts';
+export {
+  type ClientErrorCode,
+  isPortolanError,
+  PortolanError,
+  type PortolanErrorOptions,
+} from './http/portolan-error.ts';
+export type { FetchFunction, Query } from './http/transport.ts';
+export {
+  createRemoteCatalogue,
+  type RemoteCatalogue,
+  type RemoteCatalogueDeps,
+  type RemoteCatalogueOptions,
+} from './mirror/remote-catalogue.ts';
+export type {
+  RegisterOptions,
+  RegistrationEvents,
+  RegistrationHandle,
+  RegistrationState,
+} from './register/registration-handle.ts';
+export { SseError, type SseEvent, SseParser, type SseParserOptions } from './sse/sse-parser.ts';
+export { type BackoffOptions, backoffDelayMs, wait } from './time/backoff.ts';
 export { holdProcess, systemClock } from './time/system-clock.ts';
+export type {
+  BatchAnswerItem,
+  CheckBody,
+  CheckDocument,
+  DestinationDocument,
+  EventDocument,
+  HeartbeatAnswer,
+  HeartbeatBody,
+  InstanceDocument,
+  InstanceFilter,
+  IntentDocument,
+  ProblemDocument,
+  RegisterAnswer,
+  RegistrationBody,
+  RouteBody,
+  RouteDocument,
+  RouteMatchDocument,
+  ServiceDocument,
+  StatusDocument,
+  ViewDocument,
+  WireDuration,
+} from './wire/documents.ts';
+export { fromInstanceDocument, fromRouteDocument, fromViewDocument } from './wire/from-wire.ts';

@@ -1,0 +1,46 @@
+import { serviceId } from '@portolan/core';
+import { fromRouteDocument, fromViewDocument } from '../wire/from-wire.ts';
+import { WireReader } from '../wire/wire-reader.ts';
+import { emptyState, type MirrorState, putView } from './mirror-state.ts';
+
+/** The wire documents behind a state: what is written to disk is what the registry sent. */
+export interface SnapshotDocuments {
+  readonly views: Map<string, unknown>;
+  routes: readonly unknown[];
+}
+
+export function toSnapshot(
+  revision: number,
+  documents: SnapshotDocuments,
+  savedAtMs: number,
+): unknown {
+  return {
+    v: 1,
+    savedAt: new Date(savedAtMs).toISOString(),
+    revision,
+    views: [...documents.views.values()],
+    routes: documents.routes,
+  };
+}
+
+/** Throws when the document is not a whole snapshot. */
+export function parseSnapshot(document: unknown): {
+  readonly state: MirrorState;
+  readonly documents: SnapshotDocuments;
+} {
+  const reader = new WireReader(document);
+  const state = emptyState();
+  const documents: SnapshotDocuments = { views: new Map(), routes: [] };
+  for (const view of reader.list('views', fromViewDocument)) putView(state, view);
+  const raw = document as {
+    readonly views: readonly unknown[];
+    readonly routes: readonly unknown[];
+  };
+  for (const item of raw.views) {
+    documents.views.set(serviceId(fromViewDocument(item).service), item);
+  }
+  state.routes = reader.list('routes', fromRouteDocument);
+  documents.routes = raw.routes;
+  state.revision = reader.number('revision');
+  return { state, documents };
+}

@@ -1,0 +1,26 @@
+import type { Clock, Random } from '@portolan/core';
+
+export interface BackoffOptions {
+  readonly baseMs: number;
+  readonly capMs: number;
+}
+
+/** Exponential back-off with full jitter: uniform between a small floor and `base · 2^failures`, at most `cap`. */
+export function backoffDelayMs(failures: number, options: BackoffOptions, random: Random): number {
+  const ceiling = Math.min(options.capMs, options.baseMs * 2 ** Math.min(failures, 30));
+  return Math.max(options.baseMs / 4, random() * ceiling);
+}
+
+/** Resolves after `delayMs`, or at once when `signal` aborts. */
+export function wait(delayMs: number, clock: Clock, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const finish = () => {
+      timer.cancel();
+      signal?.removeEventListener('abort', finish);
+      resolve();
+    };
+    const timer = clock.setTimer(delayMs, finish);
+    signal?.addEventListener('abort', finish, { once: true });
+  });
+}

@@ -1,0 +1,224 @@
+import type { Problem, RegistryEvent, Status } from '@portolan/core';
+
+/** A duration as the API takes it: `"10s"`, `"1m30s"`, or a number of seconds. */
+export type WireDuration = string | number;
+
+/** A check to register: exactly one of `http`, `tcp`, `grpc`, `ttl`. */
+export interface CheckBody {
+  readonly id?: string;
+  readonly http?: string;
+  readonly tcp?: string;
+  readonly grpc?: string;
+  readonly ttl?: WireDuration;
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly expectStatus?: string | number | readonly (string | number)[];
+  readonly bodyContains?: string;
+  readonly tls?: boolean;
+  readonly tlsSkipVerify?: boolean;
+  readonly interval?: WireDuration;
+  readonly timeout?: WireDuration;
+  readonly rise?: number;
+  readonly fall?: number;
+  readonly deregisterAfter?: WireDuration;
+}
+
+export interface RegistrationBody {
+  readonly service: string;
+  readonly address: string;
+  readonly port: number;
+  readonly id?: string;
+  readonly namespace?: string;
+  readonly group?: string;
+  readonly tags?: readonly string[];
+  readonly metadata?: Readonly<Record<string, string>>;
+  readonly weight?: number;
+  readonly status?: string;
+  readonly ttl?: WireDuration;
+  readonly lease?:
+    | 'default'
+    | 'fast'
+    | 'none'
+    | { readonly ttl: WireDuration; readonly heartbeat?: WireDuration };
+  readonly checks?: readonly CheckBody[];
+  readonly preflight?: boolean;
+}
+
+export interface CheckDocument {
+  readonly id: string;
+  readonly kind: 'http' | 'tcp' | 'grpc' | 'ttl' | 'script';
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly rise: number;
+  readonly fall: number;
+  readonly deregisterAfterMs: number | null;
+  readonly target: string | null;
+  /** The rest only in the answer for one instance. */
+  readonly status?: Status;
+  readonly output?: string;
+  readonly lastProbeAt?: string | null;
+  readonly consecutiveSuccesses?: number;
+  readonly consecutiveFailures?: number;
+}
+
+export interface IntentDocument {
+  readonly enabled: boolean;
+  readonly weight: number | null;
+  readonly maintenance: { readonly reason: string } | null;
+}
+
+export interface InstanceDocument {
+  readonly id: string;
+  readonly service: string;
+  readonly namespace: string;
+  readonly group: string;
+  readonly address: string;
+  readonly port: number;
+  readonly tags: readonly string[];
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly weight: number;
+  readonly effectiveWeight: number;
+  readonly status: Status;
+  readonly statusReason: string;
+  readonly routable: boolean;
+  readonly protected: boolean;
+  readonly intent: IntentDocument;
+  readonly lease: {
+    readonly profile: 'default' | 'fast' | 'custom';
+    readonly heartbeatMs: number;
+    readonly ttlMs: number;
+    /** Only in the answer for one instance. */
+    readonly remainingMs?: number;
+  } | null;
+  readonly checks: readonly CheckDocument[];
+  readonly registeredAt: string;
+  readonly createRevision: number;
+  readonly modifyRevision: number;
+}
+
+export interface ViewDocument {
+  readonly service: string;
+  readonly namespace: string;
+  readonly group: string;
+  readonly revision: number;
+  readonly protection: { readonly since: string; readonly kept: number } | null;
+  readonly instances: readonly InstanceDocument[];
+}
+
+export interface ServiceDocument {
+  readonly service: string;
+  readonly namespace: string;
+  readonly group: string;
+  readonly instances: number;
+  readonly routable: number;
+  readonly protected: boolean;
+  readonly revision: number;
+}
+
+export interface RegisterAnswer {
+  readonly instance: InstanceDocument;
+  readonly created: boolean;
+  readonly changed: boolean;
+  readonly superseded: string | null;
+  readonly revision: number;
+  /** Null when the instance has no lease. */
+  readonly heartbeatMs: number | null;
+}
+
+export interface ProblemDocument {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+  readonly errors?: readonly Problem[];
+}
+
+export type BatchAnswerItem =
+  | {
+      readonly ok: true;
+      readonly id: string;
+      readonly created: boolean;
+      readonly changed: boolean;
+      readonly revision: number;
+    }
+  | { readonly ok: false; readonly error: ProblemDocument };
+
+export interface HeartbeatBody {
+  /** Merged key by key; null removes a key. */
+  readonly metadata?: Readonly<Record<string, string | null>>;
+  readonly status?: 'passing' | 'warning' | 'critical';
+  readonly checkId?: string;
+  readonly output?: string;
+}
+
+export interface HeartbeatAnswer {
+  readonly id: string;
+  readonly ttlMs: number | null;
+  readonly status: Status;
+}
+
+export interface InstanceFilter {
+  readonly status?: string;
+  readonly tag?: string;
+  readonly zone?: string;
+  readonly group?: string;
+  readonly routable?: boolean;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+export interface DestinationDocument {
+  readonly service: string;
+  readonly namespace?: string;
+  readonly group?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly weight?: number;
+}
+
+export interface RouteMatchDocument {
+  readonly path?: string | { readonly prefix: string } | { readonly exact: string };
+  readonly methods?: readonly string[];
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A route to put. */
+export interface RouteBody {
+  readonly hosts?: readonly string[];
+  readonly match?: RouteMatchDocument | readonly RouteMatchDocument[];
+  readonly to: readonly DestinationDocument[];
+  readonly rewrite?: { readonly prefix?: string; readonly host?: string };
+  readonly timeout?: WireDuration;
+  readonly retries?: { readonly attempts: number; readonly perTryTimeout?: WireDuration };
+  readonly balancer?: 'weighted-round-robin' | 'least-request';
+}
+
+/** A route in answers, complete with defaults. */
+export interface RouteDocument {
+  readonly name: string;
+  readonly namespace: string;
+  readonly hosts: readonly string[];
+  readonly match: readonly RouteMatchDocument[];
+  readonly to: readonly DestinationDocument[];
+  readonly rewrite?: { readonly prefix?: string; readonly host?: string } | null;
+  readonly timeoutMs?: number | null;
+  readonly retries?: { readonly attempts: number; readonly perTryTimeoutMs?: number | null } | null;
+  readonly balancer?: 'weighted-round-robin' | 'least-request' | null;
+  readonly createRevision: number;
+  readonly modifyRevision: number;
+}
+
+/** One change on `/events`, its members as `RegistryEvent` names them. */
+export interface EventDocument {
+  readonly type: RegistryEvent['type'];
+  readonly revision: number;
+  readonly at?: string;
+  readonly atMs?: number;
+  readonly service?: unknown;
+  readonly instance?: InstanceDocument;
+  readonly [member: string]: unknown;
+}
+
+export interface StatusDocument {
+  readonly version: string;
+  readonly role: string;
+  readonly [member: string]: unknown;
+}

@@ -1,0 +1,197 @@
+import type {
+  BalancerName,
+  CheckSpec,
+  Destination,
+  Instance,
+  Intent,
+  PathMatch,
+  ProbeConfig,
+  RouteMatch,
+  ServiceKey,
+  ServiceView,
+  Status,
+  StoredRoute,
+} from '@portolan/core';
+import { WireReader } from './wire-reader.ts';
+
+const STATUSES: readonly Status[] = ['passing', 'warning', 'critical', 'unknown'];
+
+/** A service's view as the model has it. Throws `ANSWER_INVALID`. */
+export function fromViewDocument(document: unknown, path = '$'): ServiceView {
+  const reader = new WireReader(document, path);
+  const service: ServiceKey = {
+    namespace: reader.string('namespace'),
+    group: reader.string('group'),
+    name: reader.string('service'),
+  };
+  const protection = reader.optional('protection', () => reader.object('protection'));
+  return {
+    service,
+    revision: reader.number('revision'),
+    instances: reader.list('instances', fromInstanceDocument),
+    ...(protection
+      ? {
+          protection: {
+            sinceMs: Date.parse(protection.string('since')),
+            kept: protection.number('kept'),
+          },
+        }
+      : {}),
+  };
+}
+
+/** An instance as the model has it. Throws `ANSWER_INVALID`. */
+export function fromInstanceDocument(document: unknown, path = '$'): Instance {
+  const reader = new WireReader(document, path);
+  const lease = reader.optional('lease', () => reader.object('lease'));
+  const status = reader.oneOf('status', STATUSES);
+  return {
+    id: reader.string('id'),
+    service: {
+      namespace: reader.string('namespace'),
+      group: reader.string('group'),
+      name: reader.string('service'),
+    },
+    address: reader.string('address'),
+    port: reader.number('port'),
+    tags: reader.strings('tags'),
+    metadata: reader.labels('metadata'),
+    labels: reader.labels('labels'),
+    weight: reader.number('weight'),
+    effectiveWeight: reader.number('effectiveWeight'),
+    status,
+    statusReason: reader.optional('statusReason', () => reader.string('statusReason')) ?? '',
+    routable: reader.boolean('routable'),
+    protected: reader.optional('protected', () => reader.boolean('protected')) ?? false,
+    intent: fromIntent(reader),
+    ...(lease
+      ? {
+          lease: {
+            profile: lease.oneOf('profile', ['default', 'fast', 'custom']),
+            heartbeatMs: lease.number('heartbeatMs'),
+            ttlMs: lease.number('ttlMs'),
+          },
+        }
+      : {}),
+    checks: reader.optional('checks', () => reader.list('checks', fromCheckDocument)) ?? [],
+    initialStatus: status,
+    registeredAtMs: Date.parse(reader.string('registeredAt')),
+    createRevision: reader.number('createRevision'),
+    modifyRevision: reader.number('modifyRevision'),
+  };
+}
+
+function fromIntent(instance: WireReader): Intent {
+  const intent = instance.object('intent');
+  const weight = intent.optional('weight', () => intent.number('weight'));
+  const maintenance = intent.optional('maintenance', () => intent.object('maintenance'));
+  return {
+    enabled: intent.boolean('enabled'),
+    ...(weight === undefined ? {} : { weight }),
+    ...(maintenance ? { maintenance: { reason: maintenance.string('reason') } } : {}),
+  };
+}
+
+/** A mirror never probes, so a check's headers and expectations, which are not shown, take their defaults. */
+function fromCheckDocument(document: unknown, path: string): CheckSpec {
+  const reader = new WireReader(document, path);
+  const deregisterAfterMs = reader.optional('deregisterAfterMs', () =>
+    reader.number('deregisterAfterMs'),
+  );
+  return {
+    id: reader.string('id'),
+    intervalMs: reader.number('intervalMs'),
+    timeoutMs: reader.number('timeoutMs'),
+    rise: reader.number('rise'),
+    fall: reader.number('fall'),
+    ...(deregisterAfterMs === undefined ? {} : { deregisterAfterMs }),
+    probe: toProbe(reader),
+  };
+}
+
+function toProbe(reader: WireReader): ProbeConfig {
+  const kind = reader.oneOf('kind', ['http', 'tcp', 'grpc', 'ttl', 'script']);
+  const target = reader.optional('target', () => reader.string('target')) ?? '';
+  if (kind === 'http') {
+    return {
+      kind,
+      url: target,
+      method: 'GET',
+      headers: {},
+      expectStatus: [{ from: 200, to: 299 }],
+      skipTlsVerify: false,
+    };
+  }
+  if (kind === 'ttl') return { kind, ttlMs: reader.number('intervalMs') };
+  if (kind === 'script') return { kind, command: [target] };
+  const slash = target.indexOf('/');
+  const authority = slash < 0 ? target : target.slice(0, slash);
+  const colon = authority.lastIndexOf(':');
+  const host = authority.slice(0, Math.max(0, colon)).replace(/^\[|\]$/g, '');
+  const port = Number(authority.slice(colon + 1));
+  if (kind === 'tcp') return { kind, host, port };
+  return { kind, host, port, service: slash < 0 ? '' : target.slice(slash + 1), tls: false };
+}
+
+/** A route as the model has it. Throws `ANSWER_INVALID`. */
+export function fromRouteDocument(document: unknown, path = '$'): StoredRoute {
+  const reader = new WireReader(document, path);
+  const namespace = reader.string('namespace');
+  const rewrite = reader.optional('rewrite', () => reader.object('rewrite'));
+  const rewritePrefix = rewrite?.optional('prefix', (at, name) => at.string(name));
+  const rewriteHost = rewrite?.optional('host', (at, name) => at.string(name));
+  const timeoutMs = reader.optional('timeoutMs', () => reader.number('timeoutMs'));
+  const retries = reader.optional('retries', () => reader.object('retries'));
+  const perTryTimeoutMs = retries?.optional('perTryTimeoutMs', (at, name) => at.number(name));
+  const balancer = reader.optional('balancer', (): BalancerName =>
+    reader.oneOf('balancer', ['weighted-round-robin', 'least-request']),
+  );
+  return {
+    name: reader.string('name'),
+    namespace,
+    hosts: reader.strings('hosts'),
+    matches: reader.list('match', fromMatch),
+    destinations: reader.list('to', (item, at) => fromDestination(item, at, namespace)),
+    ...(rewritePrefix === undefined ? {} : { rewritePrefix }),
+    ...(rewriteHost === undefined ? {} : { rewriteHost }),
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(retries
+      ? {
+          retries: {
+            attempts: retries.number('attempts'),
+            ...(perTryTimeoutMs === undefined ? {} : { perTryTimeoutMs }),
+          },
+        }
+      : {}),
+    ...(balancer === undefined ? {} : { balancer }),
+    createRevision: reader.number('createRevision'),
+    modifyRevision: reader.number('modifyRevision'),
+  };
+}
+
+function fromMatch(document: unknown, path: string): RouteMatch {
+  const reader = new WireReader(document, path);
+  const pathMatch = reader.optional('path', (): PathMatch => {
+    const value = reader.object('path');
+    const exact = value.optional('exact', () => value.string('exact'));
+    return exact === undefined ? { prefix: value.string('prefix') } : { exact };
+  });
+  const methods = reader.optional('methods', () => reader.strings('methods'));
+  const headers = reader.optional('headers', () => reader.labels('headers'));
+  return {
+    ...(pathMatch === undefined ? {} : { path: pathMatch }),
+    ...(methods === undefined ? {} : { methods }),
+    ...(headers === undefined ? {} : { headers }),
+  };
+}
+
+function fromDestination(document: unknown, path: string, namespace: string): Destination {
+  const reader = new WireReader(document, path);
+  return {
+    service: reader.string('service'),
+    namespace: reader.optional('namespace', () => reader.string('namespace')) ?? namespace,
+    group: reader.optional('group', () => reader.string('group')) ?? 'default',
+    subset: reader.optional('labels', () => reader.labels('labels')) ?? {},
+    weight: reader.number('weight'),
+  };
+}
