@@ -1,0 +1,44 @@
+import type { ConfigSources } from './load-config.ts';
+
+/** What commander read of the configuration flags. */
+export interface ConfigFlags {
+  readonly config?: string;
+  readonly dataDir?: string;
+  readonly control?: string;
+  readonly gateway?: string;
+  readonly role?: string;
+  readonly logLevel?: string;
+  readonly set?: readonly string[];
+}
+
+const FLAGS = [
+  { key: 'role', flag: '--role', path: ['role'] },
+  { key: 'dataDir', flag: '--data-dir', path: ['store', 'dataDir'] },
+  { key: 'control', flag: '--control', path: ['control', 'listen'] },
+  { key: 'gateway', flag: '--gateway', path: ['gateway', 'listen'] },
+  { key: 'registry', flag: '--registry', path: ['gateway', 'registry'] },
+  { key: 'logLevel', flag: '--log-level', path: ['log', 'level'] },
+] as const;
+
+/** The sources behind a command line. `registry` is given only when a flag names it. */
+export function toConfigSources(
+  flags: ConfigFlags,
+  surroundings: {
+    readonly cwd: string;
+    readonly env: Readonly<Record<string, string | undefined>>;
+    readonly registry?: string | undefined;
+  },
+): ConfigSources {
+  const given = { ...flags, registry: surroundings.registry };
+  const named = FLAGS.flatMap(({ key, flag, path }) => {
+    const text = given[key];
+    return text === undefined ? [] : [{ flag, path, text }];
+  });
+  return {
+    workingDir: surroundings.cwd,
+    environment: surroundings.env,
+    ...(flags.config === undefined ? {} : { file: flags.config }),
+    flags: named,
+    sets: flags.set ?? [],
+  };
+}
