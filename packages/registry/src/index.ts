@@ -1,1 +1,10 @@
-export {};
+export { type LmdbStoreOptions, openLmdbStore } from './store/lmdb-store.ts';
+export {
+  type RestoreOptions,
+  type RestoreOutcome,
+  type RestoreProgress,
+  restoreSnapshot,
+  type SnapshotSource,
+} from './store/restore-snapshot.ts';
+export { saveSnapshot } from './store/save-snapshot.ts';
+export { RESTORE_MARKER_KEY } from './store/snapshot-format.ts';

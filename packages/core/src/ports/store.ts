@@ -44,7 +44,7 @@ export interface Store {
   /** Revision of the newest commit; 0 for an empty, never written store. */
   readonly revision: Revision;
   get(key: string): Promise<Entry | undefined>;
-  /** All entries whose key starts with `prefix`, in key order, as of one revision. */
+  /** All entries whose key starts with `prefix`, in the order of the keys' UTF-8 bytes, as of one revision. */
   list(
     prefix: string,
   ): Promise<{ readonly entries: readonly Entry[]; readonly revision: Revision }>;
@@ -60,5 +60,8 @@ export interface Store {
    * is durable. Throws `STORE_COMPACTED` when changes after `from` are no longer held. Ends when `signal` aborts.
    */
   watch(prefix: string, from: Revision, signal: AbortSignal): AsyncIterable<readonly Change[]>;
+  /** Makes every later commit's revision greater than `atLeast`. Absent where a store cannot: a snapshot's numbers then stay behind. */
+  raiseRevision?(atLeast: Revision): Promise<void>;
+  /** Accepted commits become durable first; then watches end and every other call fails with STORE_CLOSED. */
   close(): Promise<void>;
 }

@@ -1,0 +1,69 @@
+import type { Change, CommitResult, Entry, Guard, Op, Revision } from '@portolan/core';
+
+export interface CommitRequest {
+  readonly ops: readonly Op[];
+  readonly guards: readonly Guard[];
+}
+
+export interface EvaluatedCommits {
+  /** In the order of the requests. */
+  readonly results: readonly CommitResult[];
+  /** In order; one for each key a commit really touched. */
+  readonly changes: readonly Change[];
+  /** What every touched key is in the end; undefined when it is gone. */
+  readonly finalEntries: ReadonlyMap<string, Entry | undefined>;
+  /** Of the last winning commit; the one before when none won. */
+  readonly revision: Revision;
+}
+
+export interface KeyRevisions {
+  readonly createRevision: Revision;
+  readonly modifyRevision: Revision;
+}
+
+/**
+ * Decides commits one after the other: each sees what the ones before it did, on top of what `lookup` says is durable.
+ * Every winner takes the next revision.
+ */
+export function evaluateCommits(
+  requests: readonly CommitRequest[],
+  /** `durable` is answered to commits that only test; `assigned` may be ahead of it after a commit that failed. */
+  at: { readonly durable: Revision; readonly assigned: Revision },
+  lookup: (key: string) => KeyRevisions | undefined,
+): EvaluatedCommits {
+  const finalEntries = new Map<string, Entry | undefined>();
+  const changes: Change[] = [];
+  const current = (key: string): KeyRevisions | undefined =>
+    finalEntries.has(key) ? finalEntries.get(key) : lookup(key);
+  let assigned = at.assigned;
+  let newest = at.durable;
+  const results = requests.map(({ ops, guards }): CommitResult => {
+    for (const guard of guards) {
+      const actual = current(guard.key)?.modifyRevision ?? 0;
+      if (actual !== guard.modifyRevision) return { ok: false, conflict: guard, actual };
+    }
+    if (ops.length === 0) return { ok: true, revision: newest };
+    assigned += 1;
+    newest = assigned;
+    // A key may stand in several ops: the last one counts and is the one change.
+    for (const op of new Map(ops.map((op) => [op.key, op])).values()) {
+      const present = current(op.key);
+      if (op.type === 'delete') {
+        if (present === undefined) continue;
+        finalEntries.set(op.key, undefined);
+        changes.push({ key: op.key, revision: newest });
+        continue;
+      }
+      const entry: Entry = {
+        key: op.key,
+        value: op.value,
+        createRevision: present?.createRevision ?? newest,
+        modifyRevision: newest,
+      };
+      finalEntries.set(op.key, entry);
+      changes.push({ key: op.key, revision: newest, entry });
+    }
+    return { ok: true, revision: newest };
+  });
+  return { results, changes, finalEntries, revision: newest };
+}

@@ -1,0 +1,69 @@
+import { RegistryError } from '@portolan/core';
+
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 28, 122, 27, -30792]);
+const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS', 13, 1, 30]);
+/** MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_INVALID, MDB_INCOMPATIBLE, MDB_BAD_VALSIZE, MDB_PROBLEM. */
+const CORRUPT = new Set([-30797, -30796, -30793, -30784, -30781, -30779]);
+const VERSION_MISMATCH = -30794;
+
+function codeOf(error: unknown): string | number | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  const { code } = error;
+  return typeof code === 'string' || typeof code === 'number' ? code : undefined;
+}
+
+/** Whether a failed commit left the store as it was, so that a later one may be tried. */
+export function isDiskFull(error: unknown): boolean {
+  const code = codeOf(error);
+  return code !== undefined && FULL.has(code);
+}
+
+/** What went wrong with the file system or the database, in the words of the error table. */
+export function toStoreError(error: unknown, path: string, doing: string): RegistryError {
+  if (error instanceof RegistryError) return error;
+  const code = codeOf(error);
+  const message = error instanceof Error ? error.message : String(error);
+  if (code !== undefined && FULL.has(code)) {
+    return new RegistryError('STORE_FULL', {
+      detail: `No space left while ${doing} in ${path}. Nothing of this write was kept; free space on that disk and try again.`,
+      retryAfterMs: 5_000,
+      cause: error,
+    });
+  }
+  if (code !== undefined && FORBIDDEN.has(code)) {
+    return new RegistryError('STORE_FORBIDDEN', {
+      detail: `No permission while ${doing} in ${path} (${message}). Give the user this process runs as read and write access, or choose another folder with --data-dir.`,
+      cause: error,
+    });
+  }
+  if (code === VERSION_MISMATCH) return newerFormat(path, 'its page format is unknown', error);
+  if (typeof code === 'number' && CORRUPT.has(code)) return damaged(path, message, error);
+  return new RegistryError('STORE_FAILED', {
+    detail: `The store failed while ${doing} in ${path}: ${message}. Check the disk and the system log, then restart.`,
+    cause: error,
+  });
+}
+
+/** The file cannot be trusted; it is left as it is. */
+export function damaged(path: string, what: string, cause?: unknown): RegistryError {
+  return new RegistryError('STORE_CORRUPT', {
+    detail:
+      `${path} is damaged: ${what}. Nothing was changed. Move the data folder away and put a backup in its place, ` +
+      'or start with an empty folder and `portolan snapshot restore` the last snapshot.',
+    cause,
+  });
+}
+
+/** Written by a later release. */
+export function newerFormat(path: string, what: string, cause?: unknown): RegistryError {
+  return new RegistryError('STORE_FAILED', {
+    detail:
+      `${path} was written by a newer version of Portolan: ${what}. Nothing was changed. Run that version, ` +
+      'or move the data with `portolan snapshot save` there and `portolan snapshot restore` here.',
+    cause,
+  });
+}
+
+export function storeClosed(path: string): RegistryError {
+  return new RegistryError('STORE_CLOSED', { detail: `The store in ${path} is closed.` });
+}
