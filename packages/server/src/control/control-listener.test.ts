@@ -1,0 +1,174 @@
+import { connect } from 'node:net';
+import { systemClock } from '@portolan/client';
+import {
+  type ControlRequest,
+  type HttpProtocolAdapter,
+  type HttpRoute,
+  isRegistryError,
+  NO_LOGGER,
+  NO_METRICS,
+} from '@portolan/core';
+import { seededRandom } from '@portolan/testing';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type ControlListener, createControlListener } from './control-listener.ts';
+
+let listener: ControlListener;
+let base: string;
+let port: number;
+let streamEnded: Promise<string>;
+
+const json = { 'content-type': 'application/json' };
+
+function adapter(routes: readonly HttpRoute[]): HttpProtocolAdapter {
+  return {
+    transport: 'http',
+    name: 'test',
+    prefixes: ['/'],
+    routes,
+    renderError: (error, { requestId }) => ({
+      status: isRegistryError(error) ? error.row.http : 500,
+      headers: json,
+      body: JSON.stringify({ code: isRegistryError(error) ? error.code : 'INTERNAL', requestId }),
+    }),
+  };
+}
+
+const text = (request: ControlRequest) => new TextDecoder().decode(request.body);
+
+beforeEach(async () => {
+  const { promise, resolve: endStream } = Promise.withResolvers<string>();
+  streamEnded = promise;
+  listener = createControlListener(
+    { limits: { halfCloseTimeoutMs: 50 }, allowedHosts: [] },
+    { clock: systemClock, random: seededRandom(1), logger: NO_LOGGER, metrics: NO_METRICS },
+  );
+  listener.mount([
+    adapter([
+      {
+        method: 'GET',
+        path: '/hello/:name',
+        handle: (request, { name }) => ({
+          status: 200,
+          headers: json,
+          body: JSON.stringify({ name, q: request.query.get('q') }),
+        }),
+      },
+      {
+        method: 'POST',
+        path: '/echo',
+        bodyLimitBytes: 100,
+        handle: async (request) => ({ status: 201, headers: {}, body: text(request) }),
+      },
+      { method: 'GET', path: '/fault', handle: () => Promise.reject(new Error('secret')) },
+      {
+        method: 'GET',
+        path: '/stream',
+        handle: (request) => ({
+          status: 200,
+          headers: {},
+          body: (async function* () {
+            try {
+              yield 'first\n';
+              await new Promise((resolve) => request.signal.addEventListener('abort', resolve));
+              yield 'last\n';
+            } finally {
+              endStream('ended');
+            }
+          })(),
+        }),
+      },
+    ]),
+  ]);
+  ({ port } = await listener.listen({ host: '127.0.0.1', port: 0 }));
+  base = `http://127.0.0.1:${port}`;
+});
+
+afterEach(() => listener.close(100));
+
+it('hands query and parameters over', async () => {
+  const reply = await fetch(`${base}/hello/a%2Fb?q=1%202`);
+  expect(await reply.json()).toEqual({ name: 'a/b', q: '1 2' });
+  expect(reply.headers.get('x-request-id')).toMatch(/^[0-9a-z]+-1$/);
+});
+
+it('answers HEAD as GET without the body', async () => {
+  const reply = await fetch(`${base}/hello/x`, { method: 'HEAD' });
+  expect(reply.status).toBe(200);
+  expect(Number(reply.headers.get('content-length'))).toBeGreaterThan(0);
+  expect(await reply.text()).toBe('');
+});
+
+it('reads a body up to the limit of its route', async () => {
+  const reply = await fetch(`${base}/echo`, { method: 'POST', body: 'x'.repeat(100) });
+  expect([reply.status, (await reply.text()).length]).toEqual([201, 100]);
+});
+
+it.each([
+  ['announced', 'x'.repeat(101)],
+  ['chunked', new Blob(['x'.repeat(101)]).stream()],
+])('refuses a longer body that comes %s', async (_how, body) => {
+  const reply = await fetch(`${base}/echo`, { method: 'POST', body, duplex: 'half' } as never);
+  expect([reply.status, await reply.json()]).toMatchObject([413, { code: 'BODY_TOO_LARGE' }]);
+});
+
+it('says 404, and 405 with the methods allowed', async () => {
+  expect((await fetch(`${base}/nothing`)).status).toBe(404);
+  const reply = await fetch(`${base}/echo`, { method: 'DELETE' });
+  expect([reply.status, reply.headers.get('allow')]).toEqual([405, 'POST']);
+});
+
+it('hides the text of a fault of ours behind the request id', async () => {
+  const reply = await fetch(`${base}/fault`, { headers: { 'x-request-id': 'mine-7' } });
+  expect([reply.status, await reply.json()]).toEqual([
+    500,
+    { code: 'INTERNAL', requestId: 'mine-7' },
+  ]);
+});
+
+it('takes no request id that could forge a log line', async () => {
+  const reply = await fetch(`${base}/nothing`, { headers: { 'x-request-id': 'a b "c"' } });
+  expect(reply.headers.get('x-request-id')).not.toContain('"');
+});
+
+it('answers a request that breaks HTTP with a problem document', async () => {
+  const reply = await raw('GET /a%zz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  expect(reply).toMatch(/^HTTP\/1\.1 400 /);
+  expect(reply).toContain('"code":"TARGET_ENCODING_INVALID"');
+});
+
+it('does not answer under a rebound name', async () => {
+  const reply = await raw(
+    'GET /hello/x HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n',
+  );
+  expect(reply).toMatch(/^HTTP\/1\.1 403 /);
+});
+
+describe('a stream', () => {
+  it('ends when the client goes away', async () => {
+    const client = new AbortController();
+    const reply = await fetch(`${base}/stream`, { signal: client.signal });
+    await reply.body?.getReader().read();
+    client.abort();
+    expect(await streamEnded).toBe('ended');
+  });
+
+  it('is told of a shutdown and may say a last word', async () => {
+    const reply = await fetch(`${base}/stream`);
+    const reader = reply.body?.getReader();
+    await reader?.read();
+    const closed = listener.close(5_000);
+    expect(new TextDecoder().decode((await reader?.read())?.value)).toBe('last\n');
+    await closed;
+  });
+});
+
+function raw(request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let reply = '';
+    connect(port, '127.0.0.1')
+      .on('data', (data) => (reply += data.toString('latin1')))
+      .on('end', () => resolve(reply))
+      .on('error', reject)
+      .end(request);
+  });
+}

@@ -1,0 +1,268 @@
+import {
+  type Clock,
+  type ControlReply,
+  type Counter,
+  type Histogram,
+  type HttpProtocolAdapter,
+  isRegistryError,
+  type LabelledMetric,
+  type Logger,
+  type Metrics,
+  type Random,
+  RegistryError,
+} from '@portolan/core';
+import {
+  canonicalTarget,
+  createHttpServer,
+  HttpProtocolError,
+  type HttpServerLimits,
+  type ServerExchange,
+} from '@portolan/http';
+import type { ListenAddress } from '../config/value-types.ts';
+import { answer, renderFault } from './answer.ts';
+import { createRequestIds, ExchangeRequest } from './control-request.ts';
+import { createHostGuard, type HostGuard } from './host-guard.ts';
+import { createRouteTable, type Resolution, type RouteTable } from './route-table.ts';
+
+export interface ControlListenerOptions {
+  readonly limits: Partial<HttpServerLimits>;
+  /** See `control.allowedHosts`. */
+  readonly allowedHosts: readonly string[];
+}
+
+export interface ControlListenerDeps {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** The control port: one listener for every dialect over HTTP. */
+export interface ControlListener {
+  /** Resolves once it listens, with the port it got. */
+  listen(address: ListenAddress): Promise<ListenAddress>;
+  /** Adapters that answer from now on, all at once; the first one speaks for paths that nobody owns. */
+  mount(adapters: readonly [HttpProtocolAdapter, ...HttpProtocolAdapter[]]): void;
+  setAllowedHosts(allowedHosts: readonly string[]): void;
+  readonly connections: number;
+  /** Ends streams and long polls at once, lets other requests finish, then cuts what is left. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+const DEFAULT_BODY_LIMIT_BYTES = 64 * 1024;
+const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+
+export function createControlListener(
+  options: ControlListenerOptions,
+  deps: ControlListenerDeps,
+): ControlListener {
+  return new ExchangeDispatcher(options, deps);
+}
+
+class ExchangeDispatcher implements ControlListener {
+  readonly #server: ReturnType<typeof createHttpServer>;
+  readonly #logger: Logger;
+  readonly #clock: Clock;
+  readonly #nextId: (given: string | undefined) => string;
+  readonly #closing = new AbortController();
+  readonly #requests: LabelledMetric<Counter>;
+  readonly #latency: Histogram;
+  #hosts: HostGuard;
+  #routes: RouteTable = createRouteTable([]);
+  #fallback: HttpProtocolAdapter | undefined;
+
+  constructor(options: ControlListenerOptions, deps: ControlListenerDeps) {
+    this.#logger = deps.logger;
+    this.#clock = deps.clock;
+    this.#nextId = createRequestIds(Math.floor(deps.random() * 36 ** 6).toString(36));
+    this.#hosts = createHostGuard(options.allowedHosts);
+    this.#requests = deps.metrics.counter({
+      name: 'portolan_control_requests_total',
+      help: 'Requests to the control port.',
+      labelNames: ['adapter', 'method', 'status'],
+    });
+    this.#latency = deps.metrics
+      .histogram({
+        name: 'portolan_control_request_duration_seconds',
+        help: 'From the head of a request to the end of its answer; streams are not counted.',
+        buckets: LATENCY_BUCKETS,
+      })
+      .labels();
+    const faults = deps.metrics.counter({
+      name: 'portolan_control_protocol_faults_total',
+      help: 'Requests refused because they broke HTTP or a limit.',
+      labelNames: ['code'],
+    });
+    this.#server = createHttpServer(
+      {
+        limits: options.limits,
+        onExchange: (exchange) => this.#begin(exchange),
+        onFault: (error) => faults.labels(error.code).inc(),
+        renderFault: (error) => ({
+          headers: ['Content-Type', 'application/problem+json'],
+          body: JSON.stringify(toProblem(error)),
+        }),
+      },
+      { clock: deps.clock, logger: deps.logger },
+    );
+    const connections = deps.metrics.gauge({
+      name: 'portolan_control_connections',
+      help: 'Open connections to the control port.',
+    });
+    deps.metrics.onCollect(() => connections.labels().set(this.#server.connections));
+  }
+
+  get connections(): number {
+    return this.#server.connections;
+  }
+
+  async listen(address: ListenAddress): Promise<ListenAddress> {
+    const bound = await this.#server.listen(address);
+    return { host: bound.address, port: bound.port };
+  }
+
+  mount(adapters: readonly [HttpProtocolAdapter, ...HttpProtocolAdapter[]]): void {
+    this.#routes = createRouteTable(adapters);
+    this.#fallback = adapters[0];
+  }
+
+  setAllowedHosts(allowedHosts: readonly string[]): void {
+    this.#hosts = createHostGuard(allowedHosts);
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    this.#closing.abort();
+    await this.#server.drain(timeoutMs);
+  }
+
+  #begin(exchange: ServerExchange): void {
+    const call = this.#admit(exchange);
+    if (!call) return;
+    const { resolution, request } = call;
+    if (resolution.kind !== 'route' || !exchange.hasBody) {
+      this.#answer(call);
+      return;
+    }
+    const limitBytes = resolution.route.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES;
+    const { framing } = exchange.head;
+    if (framing.kind === 'length' && framing.length > limitBytes) {
+      this.#send(call, this.#renderFault(call, tooLarge(limitBytes)));
+      return;
+    }
+    exchange.readBody(limitBytes).then(
+      (body) => {
+        request.body = body;
+        this.#answer(call);
+      },
+      (error: unknown) => {
+        if (exchange.ended) return;
+        const known = error instanceof HttpProtocolError && error.code === 'BODY_TOO_LARGE';
+        this.#send(call, this.#renderFault(call, known ? tooLarge(limitBytes) : error));
+      },
+    );
+  }
+
+  /** Finds out what is asked for; answers by itself, and returns nothing, when it may not be asked. */
+  #admit(exchange: ServerExchange): Call | undefined {
+    const startedMs = this.#clock.now();
+    const { head } = exchange;
+    const fallback = this.#fallback;
+    if (!fallback) {
+      exchange.reply(503, TEXT_HEADERS, 'starting\n');
+      return undefined;
+    }
+    let call: Call | undefined;
+    try {
+      const target = canonicalTarget(head.target, { encodedSlash: 'keep' });
+      const requestId = this.#nextId(head.get('x-request-id'));
+      const request = new ExchangeRequest(exchange, target, requestId, this.#closing.signal);
+      const resolution = this.#routes.resolve(request.method, request.path);
+      call = { exchange, request, resolution, fallback, startedMs };
+      this.#hosts.check(head.hostName, head.method, head.get('origin'));
+      return call;
+    } catch (error) {
+      if (call) this.#send(call, this.#renderFault(call, error));
+      else if (error instanceof HttpProtocolError) {
+        exchange.reply(error.status, PROBLEM_HEADERS, JSON.stringify(toProblem(error)));
+      } else throw error;
+      return undefined;
+    }
+  }
+
+  #answer(call: Call): void {
+    const reply = answer(call.resolution, call.request, call.fallback, this.#logger);
+    if (!(reply instanceof Promise)) {
+      this.#send(call, reply);
+      return;
+    }
+    reply
+      .then((settled) => this.#send(call, settled))
+      .catch((error: unknown) => this.#abandon(call, error));
+  }
+
+  #renderFault(call: Call, error: unknown): ControlReply {
+    const { resolution, fallback, request } = call;
+    return renderFault(resolution.adapter ?? fallback, error, request, this.#logger);
+  }
+
+  #send(call: Call, reply: ControlReply): void {
+    const { exchange, request, resolution, fallback } = call;
+    const adapter = resolution.adapter ?? fallback;
+    this.#requests.labels(adapter.name, request.method, String(reply.status)).inc();
+    const headers = { ...reply.headers, 'x-request-id': request.requestId };
+    const { body } = reply;
+    if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
+      exchange.reply(reply.status, headers, body);
+      this.#latency.observe((this.#clock.now() - call.startedMs) / 1000);
+      return;
+    }
+    if (request.method === 'HEAD') {
+      exchange.startStream(reply.status, headers);
+      exchange.end();
+      body[Symbol.asyncIterator]()
+        .return?.()
+        .catch((error: unknown) => this.#abandon(call, error));
+      return;
+    }
+    exchange
+      .stream(reply.status, headers, body)
+      .catch((error: unknown) => this.#abandon(call, error));
+  }
+
+  /** An answer that has begun cannot become an error: it is cut, so that the client sees it is not whole. */
+  #abandon(call: Call, error: unknown): void {
+    const { exchange, request } = call;
+    exchange.destroy();
+    if (request.signal.aborted || isRegistryError(error)) return;
+    const { requestId, path } = request;
+    this.#logger.error({ err: error, requestId, path }, 'an answer could not be completed');
+  }
+}
+
+interface Call {
+  readonly exchange: ServerExchange;
+  readonly request: ExchangeRequest;
+  readonly resolution: Resolution;
+  readonly fallback: HttpProtocolAdapter;
+  readonly startedMs: number;
+}
+
+const PROBLEM_HEADERS = { 'content-type': 'application/problem+json' };
+const TEXT_HEADERS = { 'content-type': 'text/plain; charset=utf-8' };
+
+function tooLarge(limitBytes: number): RegistryError {
+  const detail = `The body may have ${limitBytes} bytes at most here.`;
+  return new RegistryError('BODY_TOO_LARGE', { detail });
+}
+
+/** RFC 9457. */
+function toProblem(error: HttpProtocolError): object {
+  return {
+    type: 'about:blank',
+    title: error.message,
+    status: error.status,
+    code: error.code,
+    detail: `${error.message}.`,
+    retryable: error.status === 503 || error.status === 408,
+  };
+}
