@@ -1,1 +1,13 @@
-export {};
+export { createProbes } from './probes/create-probes.ts';
+export { createGrpcProbe } from './probes/grpc-probe.ts';
+export { createHttpProbe, type HttpProbeOptions } from './probes/http-probe.ts';
+export { lookupHost } from './probes/lookup-host.ts';
+export type { ProbeDeps } from './probes/probe-deps.ts';
+export { createScriptProbe } from './probes/script-probe.ts';
+export { createTcpProbe } from './probes/tcp-probe.ts';
+export type { RestDeps, SnapshotPort, WebhookFailure } from './protocols/rest/operation.ts';
+export {
+  createRestAdapter,
+  REST_BASE,
+  type RestAdapterOptions,
+} from './protocols/rest/rest-adapter.ts';
