@@ -1,0 +1,58 @@
+import type { RegistryEvent, ServiceKey } from '@portolan/core';
+import { toInstanceJson } from './instance-json.ts';
+import { toRouteJson } from './route-json.ts';
+
+/** An event as the API answers it and as webhooks carry it. */
+export function toEventJson(event: RegistryEvent) {
+  const head = {
+    type: event.type,
+    revision: event.revision,
+    at: new Date(event.atMs).toISOString(),
+  };
+  switch (event.type) {
+    case 'instance-registered':
+    case 'instance-updated':
+    case 'instance-intent':
+      return { ...head, instance: toInstanceJson(event.instance) };
+    case 'instance-status':
+      return { ...head, instance: toInstanceJson(event.instance), previous: event.previous };
+    case 'instance-deregistered':
+      return { ...head, instance: toInstanceJson(event.instance), reason: event.reason };
+    case 'protection-entered':
+      return { ...head, ...toServiceJson(event.service), kept: event.kept };
+    case 'protection-left':
+      return { ...head, ...toServiceJson(event.service) };
+    case 'route-put':
+      return { ...head, route: toRouteJson(event.route) };
+    case 'route-deleted':
+      return { ...head, namespace: event.namespace, name: event.name };
+    case 'namespace-put':
+    case 'namespace-deleted':
+      return { ...head, name: event.name };
+  }
+}
+
+function toServiceJson(service: ServiceKey) {
+  return { service: service.name, namespace: service.namespace, group: service.group };
+}
+
+/** The service an event is about; undefined for routes and namespaces. */
+export function serviceOfEvent(event: RegistryEvent): ServiceKey | undefined {
+  if ('instance' in event) return event.instance.service;
+  return 'service' in event ? event.service : undefined;
+}
+
+/** The namespace an event happened in. */
+export function namespaceOfEvent(event: RegistryEvent): string {
+  switch (event.type) {
+    case 'route-put':
+      return event.route.namespace;
+    case 'route-deleted':
+      return event.namespace;
+    case 'namespace-put':
+    case 'namespace-deleted':
+      return event.name;
+    default:
+      return serviceOfEvent(event)?.namespace ?? '';
+  }
+}

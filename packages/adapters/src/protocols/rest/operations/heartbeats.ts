@@ -1,0 +1,137 @@
+import { DEFAULT_GROUP, type Heartbeat, type InstanceRef, type Registry } from '@portolan/core';
+import { requireValid } from '../body/body-codec.ts';
+import { jsonReply } from '../json-reply.ts';
+import {
+  instanceRefOf,
+  NAMESPACE_QUERY,
+  namespaceOf,
+  type Operation,
+  type RestContext,
+  readBody,
+  readJson,
+  SERVICE_QUERY,
+  unknownInstance,
+} from '../operation.ts';
+import { nameParameter } from '../query.ts';
+import { heartbeatAnswer, heartbeatBatchAnswer } from '../schemas/answer-schemas.ts';
+import { withoutBrackets } from '../schemas/fields.ts';
+import {
+  heartbeatBatchCodec,
+  heartbeatBatchSchema,
+  heartbeatCodec,
+  heartbeatSchema,
+  type NamedHeartbeatBody,
+  namedHeartbeatCodec,
+  namedHeartbeatSchema,
+  toHeartbeat,
+} from '../schemas/heartbeat-schema.ts';
+
+const TAG = 'Heartbeats';
+const BATCH_LIMIT_BYTES = 4 * 1_024 * 1_024;
+const ERRORS = [
+  'INSTANCE_NOT_FOUND',
+  'CHECK_NOT_FOUND',
+  'VALIDATION_FAILED',
+  'LABEL_LIMIT',
+] as const;
+
+/** Renewals: one by id, one by name or address, many at once. */
+export function heartbeatOperations(context: RestContext): Operation[] {
+  const { registry } = context;
+
+  async function renew(ref: InstanceRef, heartbeat: Heartbeat | undefined) {
+    const outcome = await registry.heartbeat(ref, heartbeat);
+    return jsonReply({
+      id: outcome.instance.id,
+      ttlMs: outcome.ttlMs === undefined ? null : Math.round(outcome.ttlMs),
+      status: outcome.instance.status,
+    });
+  }
+
+  const named = (method: 'PUT' | 'POST', id: string): Operation => ({
+    id,
+    tag: TAG,
+    summary: 'Renew the lease of the instance that the body names',
+    method,
+    path: '/heartbeat',
+    alias: '/heartbeat',
+    query: SERVICE_QUERY,
+    body: { schema: namedHeartbeatSchema, required: true },
+    answers: { 200: { description: 'Renewed.', schema: heartbeatAnswer } },
+    errors: ERRORS,
+    handle(call) {
+      const body = requireValid(namedHeartbeatCodec, readJson(call));
+      const { query } = call.request;
+      const namespace = body.namespace ?? namespaceOf(call);
+      const group = body.group ?? nameParameter(query, 'group') ?? DEFAULT_GROUP;
+      return renew(toRef(registry, body, namespace, group), toHeartbeat(body));
+    },
+  });
+
+  return [
+    {
+      id: 'heartbeat',
+      tag: TAG,
+      summary: 'Renew an instance’s lease; metadata and status may travel with it',
+      method: 'PUT',
+      path: '/instances/:id/heartbeat',
+      query: NAMESPACE_QUERY,
+      body: { schema: heartbeatSchema, required: false },
+      answers: { 200: { description: 'Renewed.', schema: heartbeatAnswer } },
+      errors: ERRORS,
+      handle(call) {
+        const ref = instanceRefOf(call);
+        if (call.request.body.length === 0) return renew(ref, undefined);
+        return renew(ref, toHeartbeat(readBody(call, heartbeatCodec)));
+      },
+    },
+    named('PUT', 'heartbeatByName'),
+    named('POST', 'postHeartbeatByName'),
+    {
+      id: 'heartbeatMany',
+      tag: TAG,
+      summary: 'Renew up to 10,000 leases',
+      method: 'POST',
+      path: '/instances/heartbeat',
+      query: NAMESPACE_QUERY,
+      body: { schema: heartbeatBatchSchema, required: true, limitBytes: BATCH_LIMIT_BYTES },
+      answers: {
+        200: {
+          description: 'How many, and which ids have to register again.',
+          schema: heartbeatBatchAnswer,
+        },
+      },
+      errors: ['VALIDATION_FAILED'],
+      handle(call) {
+        const namespace = namespaceOf(call);
+        const { ids } = readBody(call, heartbeatBatchCodec, { limitBytes: BATCH_LIMIT_BYTES });
+        const unknown = registry.renewBatch(ids.map((id) => ({ namespace, id })));
+        return jsonReply({
+          renewed: ids.length - unknown.length,
+          unknown: unknown.map((ref) => ref.id),
+        });
+      },
+    },
+  ];
+}
+
+function toRef(
+  registry: Registry,
+  body: NamedHeartbeatBody,
+  namespace: string,
+  group: string,
+): InstanceRef {
+  const id = body.id ?? body.instanceId;
+  if (id !== undefined) return { namespace, id };
+  const name = body.service ?? body.serviceName ?? '';
+  const address = withoutBrackets(body.address ?? body.ip ?? '');
+  const { port } = body;
+  // The default id of rule 1 spares a walk over the view.
+  const byDefault = { namespace, id: `${name}-${address}-${port}` };
+  const present = registry.instance(byDefault);
+  if (present?.address === address && present.port === port) return byDefault;
+  const view = registry.view({ namespace, group, name });
+  const found = view?.instances.find((each) => each.address === address && each.port === port);
+  if (!found) throw unknownInstance(byDefault);
+  return { namespace, id: found.id };
+}

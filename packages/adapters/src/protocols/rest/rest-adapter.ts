@@ -1,0 +1,122 @@
+import {
+  type ControlReply,
+  type ControlRequest,
+  type HttpProtocolAdapter,
+  type HttpRoute,
+  isRegistryError,
+} from '@portolan/core';
+import { jsonReply } from './json-reply.ts';
+import { toOpenApiDocument } from './openapi/openapi-document.ts';
+import type { Operation, RestContext, RestDeps } from './operation.ts';
+import { eventOperations } from './operations/events.ts';
+import { heartbeatOperations } from './operations/heartbeats.ts';
+import { instanceOperations } from './operations/instances.ts';
+import { intentOperations } from './operations/intents.ts';
+import { namespaceOperations } from './operations/namespaces.ts';
+import { routeOperations } from './operations/routes.ts';
+import { serviceOperations } from './operations/services.ts';
+import { snapshotOperations } from './operations/snapshots.ts';
+import { webhookOperations } from './operations/webhooks.ts';
+import { toProblemReply } from './problem-reply.ts';
+import { checkQuery } from './query.ts';
+import { createViewFrames } from './streams/view-frames.ts';
+import { createWatcherBudget } from './streams/watcher-budget.ts';
+
+export interface RestAdapterOptions {
+  /** Shown in the API document. */
+  readonly version: string;
+  /** Streams and waiting long polls at a time; default 20,000. */
+  readonly maxWatchers?: number;
+  /** Streams carry a comment after this long in silence; default 15 s. */
+  readonly streamHeartbeatMs?: number;
+  /** An event stream ends when more than this waits for its reader; default 1 MiB. */
+  readonly streamBacklogBytes?: number;
+  /** Serialised views kept for the next reader; default 32 MiB. */
+  readonly viewCacheBytes?: number;
+}
+
+export const REST_BASE = '/api/v1';
+const MEBIBYTE = 1_024 * 1_024;
+
+/** The native HTTP API (docs/decisions/0002-native-api.md): functions from request to reply, without a socket. */
+export function createRestAdapter(
+  options: RestAdapterOptions,
+  deps: RestDeps,
+): HttpProtocolAdapter {
+  const context: RestContext = {
+    ...deps,
+    watchers: createWatcherBudget(options.maxWatchers ?? 20_000),
+    frames: createViewFrames(options.viewCacheBytes ?? 32 * MEBIBYTE),
+    streamHeartbeatMs: options.streamHeartbeatMs ?? 15_000,
+    streamBacklogBytes: options.streamBacklogBytes ?? MEBIBYTE,
+  };
+  const operations = [
+    ...instanceOperations(context),
+    ...heartbeatOperations(context),
+    ...intentOperations(context),
+    ...serviceOperations(context),
+    ...eventOperations(context),
+    ...routeOperations(context),
+    ...namespaceOperations(context),
+    ...webhookOperations(context),
+    ...(deps.snapshot ? snapshotOperations(deps.snapshot) : []),
+  ];
+  const routes: HttpRoute[] = operations.flatMap(toRoutes);
+  let document: ControlReply | undefined;
+  routes.push({
+    method: 'GET',
+    path: '/openapi.json',
+    handle(request) {
+      checkQuery(request.query, {});
+      document ??= jsonReply(
+        toOpenApiDocument(operations, { base: REST_BASE, version: options.version }),
+      );
+      return document;
+    },
+  });
+  return {
+    transport: 'http',
+    name: 'rest',
+    prefixes: [REST_BASE, '/register', '/heartbeat', '/openapi.json'],
+    routes,
+    renderError: (error, request) =>
+      toProblemReply(error, request.requestId, allowHeader(error, request.path, routes)),
+  };
+}
+
+function toRoutes(operation: Operation): HttpRoute[] {
+  const { query = {}, body, method } = operation;
+  const paths = [`${REST_BASE}${operation.path}`];
+  if (operation.alias !== undefined) paths.push(operation.alias);
+  return paths.map((path) => ({
+    method,
+    path,
+    ...(body?.limitBytes === undefined ? undefined : { bodyLimitBytes: body.limitBytes }),
+    handle(request: ControlRequest, params) {
+      checkQuery(request.query, query);
+      return operation.handle({ request, params });
+    },
+  }));
+}
+
+/** RFC 9110 §15.5.6: a 405 says what the path does take. */
+function allowHeader(
+  error: unknown,
+  path: string,
+  routes: readonly HttpRoute[],
+): Record<string, string> {
+  if (!isRegistryError(error) || error.code !== 'METHOD_NOT_ALLOWED') return {};
+  const segments = path.split('/');
+  const methods = routes
+    .filter((route) => matches(route.path, segments))
+    .map(({ method }) => method);
+  return methods.length === 0 ? {} : { allow: [...new Set(methods)].join(', ') };
+}
+
+function matches(pattern: string, segments: readonly string[]): boolean {
+  const parts = pattern.split('/');
+  return (
+    parts.length === segments.length &&
+    parts.every((part, at) => part.startsWith(':') || part === segments[at])
+  );
+}

@@ -1,0 +1,180 @@
+import { isIP } from 'node:net';
+import { DURATION_EXPECTED, formatDuration, parseDuration } from '@portolan/core';
+import { z } from 'zod';
+
+const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,126}[A-Za-z0-9])?$/;
+const NAME_EXPECTED =
+  'a name of 1 to 128 letters, digits, ".", "_", "-" or ":", beginning and ending with a letter or digit';
+const ID = /^[A-Za-z0-9][!-"$&-.0-;=@-[\]-~]{0,255}$/;
+const ID_EXPECTED =
+  'an id of 1 to 256 printable ASCII characters without space, "/", "\\", "?", "#", "%", "<" or ">", beginning with a letter or digit';
+// RFC 1123 §2.1, with the underscore that container networks use; never all digits at the end (that is an IP literal).
+const HOST_NAME =
+  /^(?=.{1,253}$)(?!.*\.?\d+$)[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?)*$/;
+const PLAIN_HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+const CONTROL = /[\u0000-\u001f\u007f]/;
+
+/** Service, namespace, group and route names. */
+export const nameField = z
+  .string({ error: NAME_EXPECTED })
+  .regex(NAME, { error: NAME_EXPECTED })
+  .meta({ examples: ['user-service'] });
+
+/** Instance ids. */
+export const idField = z
+  .string({ error: ID_EXPECTED })
+  .regex(ID, { error: ID_EXPECTED })
+  .meta({ examples: ['user-service-1'] });
+
+/** Whether a path parameter or query value may be an instance id at all. */
+export function isId(text: string): boolean {
+  return ID.test(text);
+}
+
+export function isName(text: string): boolean {
+  return NAME.test(text);
+}
+
+const PORT_EXPECTED = 'a port from 1 to 65535';
+export const portField = z
+  .int({ error: PORT_EXPECTED })
+  .min(1, { error: PORT_EXPECTED })
+  .max(65_535, { error: PORT_EXPECTED });
+
+const ADDRESS_EXPECTED = 'an IPv4 or IPv6 address or a host name';
+export const addressField = z
+  .string({ error: ADDRESS_EXPECTED })
+  .max(255, { error: ADDRESS_EXPECTED })
+  .refine((text) => isHost(withoutBrackets(text)), { error: ADDRESS_EXPECTED })
+  .meta({ examples: ['172.18.0.12', 'fd00::12', 'users.internal'] });
+
+/** `[::1]` is written in URLs; a registration's address is the literal itself. */
+export function withoutBrackets(host: string): string {
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+}
+
+export function isHost(text: string): boolean {
+  // A zone (`fe80::1%eth0`) means something on one machine only.
+  return (isIP(text) !== 0 && !text.includes('%')) || isHostName(text);
+}
+
+function isHostName(text: string): boolean {
+  if (PLAIN_HOST_NAME.test(text)) return !/^\d+$/.test(text);
+  return HOST_NAME.test(text) && !/(^|\.)\d+$/.test(text);
+}
+
+const LABEL_EXPECTED = 'text without control characters or lone surrogates';
+function isCleanText(text: string): boolean {
+  return text.isWellFormed() && !CONTROL.test(text);
+}
+
+export const tagField = z
+  .string({ error: LABEL_EXPECTED })
+  .min(1, { error: 'a tag that is not empty' })
+  .refine(isCleanText, { error: LABEL_EXPECTED });
+
+const METADATA_EXPECTED = 'a string, number or boolean';
+/** A metadata value; numbers and booleans become strings. */
+const metadataValue = z
+  .union([z.string(), z.number(), z.boolean()], { error: METADATA_EXPECTED })
+  .refine((value) => typeof value !== 'string' || value.isWellFormed(), { error: LABEL_EXPECTED });
+const metadataKey = z
+  .string()
+  .min(1, { error: 'a key that is not empty' })
+  .refine(isCleanText, { error: LABEL_EXPECTED });
+
+export const metadataField = z
+  .record(metadataKey, metadataValue)
+  .meta({ examples: [{ version: 'v1', region: 'us' }] });
+
+/** As `metadataField`; null removes the key. */
+export const metadataPatchField = z.record(metadataKey, metadataValue.nullable());
+
+export const weightField = z.int().min(0).max(65_535);
+
+/** A duration on the wire, given to the code as milliseconds. */
+export function durationField(limits: { readonly minMs: number; readonly maxMs: number }) {
+  const range = `from ${formatDuration(limits.minMs)} to ${formatDuration(limits.maxMs)}`;
+  const expected = `${DURATION_EXPECTED}, ${range}`;
+  return z
+    .union([z.string(), z.number()], { error: expected })
+    .transform((value, context) => {
+      const durationMs = parseDuration(value);
+      if (durationMs !== undefined && durationMs >= limits.minMs && durationMs <= limits.maxMs) {
+        return durationMs;
+      }
+      context.addIssue({ code: 'custom', message: expected });
+      return z.NEVER;
+    })
+    .meta({
+      description: `${DURATION_EXPECTED}; ${range}`,
+      examples: ['10s'],
+    });
+}
+
+export const DAY_MS = 86_400_000;
+
+/** Status words taken in requests, both Eureka's and ours. */
+export const STATUS_WORDS = {
+  UP: 'passing',
+  DOWN: 'critical',
+  STARTING: 'unknown',
+  OUT_OF_SERVICE: 'critical',
+  UNKNOWN: 'unknown',
+  passing: 'passing',
+  warning: 'warning',
+  critical: 'critical',
+  unknown: 'unknown',
+} as const;
+
+type StatusWord = keyof typeof STATUS_WORDS;
+export const statusField = z.enum(Object.keys(STATUS_WORDS) as [StatusWord, ...StatusWord[]]);
+export const reportedStatusField = z.enum([
+  'UP',
+  'DOWN',
+  'OUT_OF_SERVICE',
+  'passing',
+  'warning',
+  'critical',
+]);
+
+/** `host:port`, with brackets around IPv6; undefined when it is anything else. */
+export function parseHostPort(text: string): { host: string; port: number } | undefined {
+  const match = /^(\[[0-9A-Fa-f:.]+\]|[^:[\]]+):(\d{1,5})$/.exec(text);
+  const host = withoutBrackets(match?.[1] ?? '');
+  const port = Number(match?.[2]);
+  return match && isHost(host) && port >= 1 && port <= 65_535 ? { host, port } : undefined;
+}
+
+/** An absolute http or https URL without credentials and fragment. */
+export function isPlainHttpUrl(text: string): boolean {
+  if (text.length > 2_048 || CONTROL.test(text) || text.includes('#')) return false;
+  const url = URL.parse(text);
+  return (
+    url !== null &&
+    (url.protocol === 'http:' || url.protocol === 'https:') &&
+    url.username === '' &&
+    url.password === ''
+  );
+}
+
+/** Turns numbers and booleans into strings. */
+export function toLabelValues(
+  metadata: Readonly<Record<string, string | number | boolean>>,
+): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const [key, value] of Object.entries(metadata)) labels[key] = String(value);
+  return labels;
+}
+
+/** As `toLabelValues`, keeping the nulls of a patch. */
+export function toLabelPatch(
+  metadata: Readonly<Record<string, string | number | boolean | null>>,
+): Record<string, string | null> {
+  const labels: Record<string, string | null> = {};
+  for (const [key, value] of Object.entries(metadata)) {
+    labels[key] = value === null ? null : String(value);
+  }
+  return labels;
+}

@@ -1,0 +1,160 @@
+import {
+  type CatalogueUpdate,
+  type ControlReply,
+  type Registry,
+  type RegistryEvent,
+  type Revision,
+  type ServiceKey,
+  type ServiceView,
+  type StoredRoute,
+  serviceId,
+} from '@portolan/core';
+import { serviceOfEvent } from '../codecs/event-json.ts';
+import { toRouteJson } from '../codecs/route-json.ts';
+import type { RestContext } from '../operation.ts';
+import { createSseBody, SSE_HEADERS, sseEvent } from './sse-body.ts';
+
+export interface MirrorStreamOptions {
+  /** The mirror knows everything up to here; absent: nothing. */
+  readonly from: Revision | undefined;
+  /** Absent: all namespaces. */
+  readonly namespace: string | undefined;
+  readonly signal: AbortSignal;
+}
+
+/** Something the reader has not got yet. `since` is the revision of its oldest change that was not sent. */
+type Pending = { readonly since: Revision } & (
+  | { readonly view: ServiceView }
+  | { readonly routes: readonly StoredRoute[] }
+);
+
+const ROUTES = 'routes';
+
+/**
+ * Everything a mirror of the catalogue needs: the present state or what changed since `from`, then each change. What
+ * waits for a slow reader is one reference per changed service, so that no reader can be outrun: it gets newer
+ * views, and fewer of them.
+ *
+ * An event's id is where a reader may resume without missing anything: below the oldest change still waiting. During a
+ * full state it is 0.
+ */
+export function streamMirror(context: RestContext, options: MirrorStreamOptions): ControlReply {
+  const { registry, frames } = context;
+  const { from, namespace, signal } = options;
+  const leave = context.watchers.enter();
+  const waiting = new Map<string, Pending>();
+  const start = registry.revision;
+  const changed = changedSince(registry, from);
+  let reached = start;
+  /** Entries of the opening state that are still to be sent; `ready` follows the last. */
+  let opening: Set<string> | undefined;
+  const ready: (string | Uint8Array)[] = [
+    sseEvent(
+      'sync',
+      changed ? (from ?? 0) : 0,
+      JSON.stringify({ revision: start, full: !changed }),
+    ),
+  ];
+
+  for (const service of changed?.services ?? registry.services().map((each) => each.service)) {
+    if (namespace !== undefined && service.namespace !== namespace) continue;
+    const view = registry.view(service) ?? { service, revision: start, instances: [] };
+    if (!changed && view.instances.length === 0) continue;
+    waiting.set(serviceId(service), { since: changed ? view.revision : 1, view });
+  }
+  sortBySince(waiting);
+  if (!changed || changed.routes) {
+    waiting.set(ROUTES, { since: changed ? start : 1, routes: registry.routes() });
+  }
+  opening = new Set(waiting.keys());
+
+  const unsubscribe = registry.subscribe((update) => {
+    note(update);
+    body.wake();
+  });
+
+  function note(update: CatalogueUpdate): void {
+    reached = update.revision;
+    for (const view of update.views) {
+      if (namespace !== undefined && view.service.namespace !== namespace) continue;
+      const key = serviceId(view.service);
+      // Setting a key again keeps its place in line.
+      waiting.set(key, { since: waiting.get(key)?.since ?? view.revision, view });
+    }
+    if (update.routes) {
+      const since = waiting.get(ROUTES)?.since ?? update.revision;
+      waiting.set(ROUTES, { since, routes: update.routes });
+    }
+  }
+
+  const body = createSseBody(
+    {
+      take() {
+        const part = ready.shift();
+        if (part !== undefined) return part;
+        if (opening?.size === 0) {
+          opening = undefined;
+          return sseEvent('ready', resumableAt(), JSON.stringify({ revision: start }));
+        }
+        const next = waiting.entries().next().value;
+        if (next === undefined) return undefined;
+        const [key, pending] = next;
+        waiting.delete(key);
+        opening?.delete(key);
+        if ('view' in pending) {
+          const [first = '', ...others] = frames.event(pending.view, resumableAt());
+          ready.push(...others);
+          return first;
+        }
+        const routes =
+          namespace === undefined
+            ? pending.routes
+            : pending.routes.filter((route) => route.namespace === namespace);
+        return sseEvent(
+          'routes',
+          resumableAt(),
+          JSON.stringify({ routes: routes.map(toRouteJson) }),
+        );
+      },
+      close() {
+        unsubscribe();
+        waiting.clear();
+        leave();
+      },
+    },
+    { clock: context.clock, signal, heartbeatMs: context.streamHeartbeatMs },
+  );
+
+  function resumableAt(): Revision {
+    const oldest = waiting.values().next().value;
+    return oldest ? oldest.since - 1 : reached;
+  }
+  return { status: 200, headers: SSE_HEADERS, body };
+}
+
+/** Puts the entries in the order of their oldest change. */
+function sortBySince(waiting: Map<string, Pending>): void {
+  const sorted = [...waiting].sort(([, a], [, b]) => a.since - b.since);
+  waiting.clear();
+  for (const [key, pending] of sorted) waiting.set(key, pending);
+}
+
+/** What changed after `from`; undefined when only the whole state will do. */
+function changedSince(
+  registry: Registry,
+  from: Revision | undefined,
+): { services: readonly ServiceKey[]; routes: boolean } | undefined {
+  if (from === undefined || from === 0 || from > registry.revision) return undefined;
+  const events = registry.events.since(from);
+  if (events === undefined) return undefined;
+  const services = new Map<string, ServiceKey>();
+  for (const event of events) {
+    const service = serviceOfEvent(event);
+    if (service) services.set(serviceId(service), service);
+  }
+  return { services: [...services.values()], routes: events.some(isAboutRoutes) };
+}
+
+function isAboutRoutes(event: RegistryEvent): boolean {
+  return event.type === 'route-put' || event.type === 'route-deleted';
+}
