@@ -1,1 +1,49 @@
-export {};
+export {
+  ConnectionPool,
+  type ConnectionPoolDeps,
+  DEFAULT_POOL_LIMITS,
+} from './client/connection-pool.ts';
+export type { HostPool, PoolLimits } from './client/host-pool.ts';
+export { UpstreamError, type UpstreamErrorCode } from './client/upstream-error.ts';
+export type { UpstreamExchange, UpstreamHandler } from './client/upstream-exchange.ts';
+export {
+  type CanonicalTarget,
+  type CanonicalTargetPolicy,
+  canonicalTarget,
+} from './message/canonical-target.ts';
+export { FIELD, NOT_FORWARDED } from './message/field-classes.ts';
+export {
+  type BodyFraming,
+  CHUNKED,
+  EMPTY_BODY,
+  lengthFraming,
+  NO_BODY,
+  UNTIL_CLOSE,
+} from './message/framing.ts';
+export {
+  fieldLine,
+  fieldLines,
+  isFieldValue,
+  isToken,
+  recordLines,
+  statusLine,
+} from './message/head-text.ts';
+export { isValidHost, toHostName } from './message/host.ts';
+export type { MessageFields } from './message/message-fields.ts';
+export { type HeadLimits, parseRequestHead, type RequestHead } from './message/request-head.ts';
+export { isBodiless, parseResponseHead, type ResponseHead } from './message/response-head.ts';
+export {
+  HttpProtocolError,
+  PROTOCOL_ERRORS,
+  type ProtocolErrorCode,
+} from './protocol/protocol-error.ts';
+export {
+  createHttpServer,
+  type FaultReply,
+  type HttpServer,
+  type HttpServerDeps,
+  type HttpServerOptions,
+} from './server/http-server.ts';
+export type { ExchangeHandler, ServerExchange } from './server/server-exchange.ts';
+export { DEFAULT_SERVER_LIMITS, type HttpServerLimits } from './server/server-limits.ts';
+export { TimerWheel, WheelTimer } from './time/timer-wheel.ts';

@@ -1,0 +1,171 @@
+import { CR, FIELD_VALUE, HEX_VALUE, LF } from '../protocol/byte-classes.ts';
+import { toLatin1 } from '../protocol/latin1.ts';
+import { HttpProtocolError } from '../protocol/protocol-error.ts';
+import { FIELD } from './field-classes.ts';
+import { HeadCollector } from './head-collector.ts';
+import { MARK_STRIDE, MessageFields } from './message-fields.ts';
+import { scanFields } from './scan-fields.ts';
+
+export interface ChunkedLimits {
+  /** All chunk extensions of a body together. Default 4 KiB. */
+  readonly extensionBytes: number;
+  /** The trailer section. Default 8 KiB. */
+  readonly trailerBytes: number;
+  readonly maxTrailers: number;
+}
+
+export const DEFAULT_CHUNKED_LIMITS: ChunkedLimits = {
+  extensionBytes: 4_096,
+  trailerBytes: 8_192,
+  maxTrailers: 32,
+};
+
+/** Takes the bytes of a body. */
+export interface BodySink {
+  /** A piece of the body: a view of the read buffer, valid until it is changed by nobody, so keep or copy freely. */
+  onBodyData(piece: Buffer): void;
+}
+
+type State =
+  | 'size-start'
+  | 'size'
+  | 'extension'
+  | 'size-lf'
+  | 'data'
+  | 'data-cr'
+  | 'data-lf'
+  | 'trailer-start'
+  | 'trailers'
+  | 'done';
+
+// RFC 9110 §6.5.1: never in trailers: what frames, routes or authenticates.
+const FORBIDDEN_TRAILER =
+  FIELD.hopByHop | FIELD.host | FIELD.contentLength | FIELD.forwarded | FIELD.expect;
+
+/** Undoes the chunked coding (RFC 9112 §7.1), for any split of its bytes. */
+export class ChunkedDecoder {
+  #state: State = 'size-start';
+  #remaining = 0;
+  #extensionBytes = 0;
+  #trailerCollector: HeadCollector | undefined;
+  readonly #limits: ChunkedLimits;
+  /** Set when the body ended with trailers; they are never merged into the head's fields. */
+  trailers: MessageFields | undefined;
+
+  constructor(limits: ChunkedLimits) {
+    this.#limits = limits;
+  }
+
+  get done(): boolean {
+    return this.#state === 'done';
+  }
+
+  reset(): void {
+    this.#state = 'size-start';
+    this.#remaining = 0;
+    this.#extensionBytes = 0;
+    this.#trailerCollector = undefined;
+    this.trailers = undefined;
+  }
+
+  /** Decodes from `start` and returns the position behind the last byte that belongs to the body. */
+  push(bytes: Buffer, start: number, sink: BodySink): number {
+    let at = start;
+    const end = bytes.length;
+    while (at < end) {
+      switch (this.#state) {
+        case 'data': {
+          const take = Math.min(this.#remaining, end - at);
+          this.#remaining -= take;
+          if (this.#remaining === 0) this.#state = 'data-cr';
+          const piece = bytes.subarray(at, at + take);
+          at += take;
+          sink.onBodyData(piece);
+          break;
+        }
+        case 'trailers':
+          return this.#readTrailers(bytes, at);
+        case 'done':
+          return at;
+        default:
+          this.#step(bytes[at] as number);
+          // The trailers' reader wants the byte that showed that there are some.
+          if ((this.#state as State) !== 'trailers') at++;
+      }
+    }
+    return at;
+  }
+
+  #step(byte: number): void {
+    switch (this.#state) {
+      case 'size-start':
+      case 'size': {
+        const digit = HEX_VALUE[byte] as number;
+        if (digit < 16) {
+          this.#remaining = this.#remaining * 16 + digit;
+          if (this.#remaining > Number.MAX_SAFE_INTEGER / 16) {
+            throw new HttpProtocolError('CHUNK_SIZE_INVALID');
+          }
+          this.#state = 'size';
+        } else if (this.#state === 'size-start') throw new HttpProtocolError('CHUNK_SIZE_INVALID');
+        else if (byte === CR) this.#state = 'size-lf';
+        else if (byte === 0x3b) this.#state = 'extension';
+        else throw new HttpProtocolError(byte === LF ? 'BARE_LF' : 'CHUNK_SIZE_INVALID');
+        return;
+      }
+      case 'extension':
+        if (byte === CR) this.#state = 'size-lf';
+        else if (FIELD_VALUE[byte] !== 1) {
+          throw new HttpProtocolError(byte === LF ? 'BARE_LF' : 'CHUNK_EXTENSION_INVALID');
+        } else if (++this.#extensionBytes > this.#limits.extensionBytes) {
+          throw new HttpProtocolError('CHUNK_EXTENSIONS_TOO_LARGE');
+        }
+        return;
+      case 'size-lf':
+        if (byte !== LF) throw new HttpProtocolError('BARE_CR');
+        this.#state = this.#remaining === 0 ? 'trailer-start' : 'data';
+        return;
+      case 'data-cr':
+        if (byte !== CR) throw new HttpProtocolError('CHUNK_TERMINATOR_INVALID');
+        this.#state = 'data-lf';
+        return;
+      case 'data-lf':
+        if (byte !== LF) throw new HttpProtocolError('CHUNK_TERMINATOR_INVALID');
+        this.#state = 'size-start';
+        return;
+      case 'trailer-start':
+        this.#state = 'trailers';
+        this.#trailerCollector = new HeadCollector(this.#limits.trailerBytes);
+        // The last chunk's CRLF, so that an empty trailer section ends with two like any other.
+        this.#trailerCollector.push(CRLF);
+        return;
+      default:
+        return;
+    }
+  }
+
+  #readTrailers(bytes: Buffer, start: number): number {
+    const collector = this.#trailerCollector;
+    if (collector === undefined) return start;
+    const before = collector.length;
+    const piece = bytes.subarray(start, start + this.#limits.trailerBytes + 3);
+    if (!collector.push(piece)) return start + piece.length;
+    const section = collector.take();
+    this.#trailerCollector = undefined;
+    const marks: number[] = [];
+    const end = scanFields(section, 2, section.length, 2, marks, this.#limits.maxTrailers);
+    if (end < 0 || end > this.#limits.trailerBytes) {
+      throw new HttpProtocolError('TRAILERS_TOO_LARGE');
+    }
+    for (let at = MARK_STRIDE - 1; at < marks.length; at += MARK_STRIDE) {
+      if ((marks[at] as number) & FORBIDDEN_TRAILER) {
+        throw new HttpProtocolError('TRAILER_FORBIDDEN');
+      }
+    }
+    if (marks.length > 0) this.trailers = new MessageFields(toLatin1(section, 2, end), marks);
+    this.#state = 'done';
+    return start + end - before;
+  }
+}
+
+const CRLF = Buffer.from('\r\n');

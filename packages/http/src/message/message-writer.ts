@@ -1,0 +1,117 @@
+import type { Socket } from 'node:net';
+import { toLatin1 } from '../protocol/latin1.ts';
+import type { BodyFraming } from './framing.ts';
+
+/** Up to here a head and a body piece are joined to one string: one write, and no copy but the kernel's. */
+const JOIN_BYTES = 16_384;
+const LAST_CHUNK = '0\r\n\r\n';
+
+/**
+ * Writes one message after another to a socket: the head together with the first piece of the body in one write, and a body
+ * that keeps to its framing.
+ */
+export class MessageWriter {
+  readonly #socket: Socket;
+  #heldHead = '';
+  #kind: BodyFraming['kind'] = 'none';
+  #remaining = 0;
+  #flushPlanned = false;
+  /** Whether anything of the present message was handed to the socket. */
+  started = false;
+  ended = true;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  /** `head` ends with the empty line. It leaves with the first piece, or by itself after this turn of callbacks. */
+  begin(head: string, framing: BodyFraming): void {
+    this.#heldHead = head;
+    this.#kind = framing.kind;
+    this.#remaining = framing.kind === 'length' ? framing.length : 0;
+    this.started = false;
+    this.ended = false;
+  }
+
+  /** Has the head leave by itself unless a piece of the body takes it along first. */
+  planFlush(): void {
+    if (this.#flushPlanned) return;
+    this.#flushPlanned = true;
+    process.nextTick(flushPlanned, this);
+  }
+
+  flush(): void {
+    this.#flushPlanned = false;
+    if (this.#heldHead !== '' && !this.#socket.destroyed) this.#send(this.#heldHead, 'latin1');
+  }
+
+  /** Interim text between messages, such as a 100. */
+  interim(text: string): void {
+    this.#socket.write(text, 'latin1');
+  }
+
+  /** Whether more is welcome; false says to wait for a drain. Throws `RangeError` beyond the announced length. */
+  write(piece: Buffer): boolean {
+    if (this.ended) return true;
+    if (piece.length === 0 || this.#kind === 'none') return !this.#socket.writableNeedDrain;
+    const head = this.#heldHead;
+    if (this.#kind === 'chunked') {
+      const prefix = `${head}${piece.length.toString(16)}\r\n`;
+      return this.#sendJoined(prefix, piece, '\r\n');
+    }
+    if (this.#kind === 'length') this.#count(piece.length);
+    return this.#sendJoined(head, piece, '');
+  }
+
+  /** Ends the body with an optional last piece. Throws `RangeError` when the announced length was not reached. */
+  end(piece?: Buffer, trailerLines = ''): boolean {
+    if (this.ended) return true;
+    const last = piece !== undefined && this.#kind !== 'none' ? piece : undefined;
+    const size = last?.length ?? 0;
+    if (this.#kind === 'length') {
+      this.#count(size);
+      if (this.#remaining > 0) throw new RangeError('The body is shorter than announced');
+    }
+    this.ended = true;
+    if (this.#kind !== 'chunked') {
+      if (last !== undefined && size > 0) return this.#sendJoined(this.#heldHead, last, '');
+      if (this.#heldHead !== '') return this.#send(this.#heldHead, 'latin1');
+      return !this.#socket.writableNeedDrain;
+    }
+    const closing = trailerLines === '' ? LAST_CHUNK : `0\r\n${trailerLines}\r\n`;
+    if (last === undefined || size === 0) return this.#send(this.#heldHead + closing, 'latin1');
+    return this.#sendJoined(`${this.#heldHead}${size.toString(16)}\r\n`, last, `\r\n${closing}`);
+  }
+
+  #count(size: number): void {
+    if (size > this.#remaining) throw new RangeError('The body is longer than announced');
+    this.#remaining -= size;
+  }
+
+  #send(data: string, encoding: 'latin1'): boolean {
+    this.#heldHead = '';
+    this.started = true;
+    return this.#socket.write(data, encoding);
+  }
+
+  #sendJoined(before: string, piece: Buffer, after: string): boolean {
+    const socket = this.#socket;
+    if (before === '' && after === '') {
+      this.started = true;
+      return socket.write(piece);
+    }
+    if (before.length + piece.length + after.length <= JOIN_BYTES) {
+      return this.#send(before + toLatin1(piece, 0, piece.length) + after, 'latin1');
+    }
+    socket.cork();
+    this.#send(before, 'latin1');
+    socket.write(piece);
+    if (after !== '') socket.write(after, 'latin1');
+    socket.uncork();
+    return !socket.writableNeedDrain;
+  }
+}
+
+function flushPlanned(writer: MessageWriter): void {
+  writer.flush();
+}

@@ -1,0 +1,201 @@
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Clock, Logger } from '@portolan/core';
+import { NO_LOGGER } from '@portolan/core';
+import { fieldLines, statusLine } from '../message/head-text.ts';
+import { toLatin1 } from '../protocol/latin1.ts';
+import { HttpProtocolError } from '../protocol/protocol-error.ts';
+import { TimerWheel } from '../time/timer-wheel.ts';
+import { type ConnectionOwner, ServerConnection } from './server-connection.ts';
+import type { ServerExchange } from './server-exchange.ts';
+import { DEFAULT_SERVER_LIMITS, type HttpServerLimits } from './server-limits.ts';
+
+/** The body of a reply to a fault, in the words of whoever owns the listener. */
+export interface FaultReply {
+  /** Flat list of names and values, without framing and connection fields. */
+  readonly headers: readonly string[];
+  readonly body: string;
+}
+
+export interface HttpServerOptions {
+  readonly limits?: Partial<HttpServerLimits>;
+  /** Called with each request once its head is complete. What it throws becomes a 500 and the connection closes. */
+  onExchange(exchange: ServerExchange): void;
+  /** Default: plain text with the error's code. */
+  renderFault?(error: HttpProtocolError): FaultReply;
+  /** Called for each fault and each refused connection, for counting. */
+  onFault?(error: HttpProtocolError): void;
+}
+
+export interface HttpServerDeps {
+  readonly clock: Clock;
+  readonly logger?: Logger;
+  /** Shared with pools, when given; not closed by the server then. */
+  readonly wheel?: TimerWheel;
+}
+
+/** A listener and its connections. */
+export interface HttpServer {
+  /** Resolves once it listens, with the port it got; rejects when it cannot. */
+  listen(address: { host: string; port: number; backlog?: number }): Promise<AddressInfo>;
+  /** Takes a connection made elsewhere, such as a TLS socket after its handshake; it has to allow half-open. */
+  accept(socket: Socket): void;
+  readonly connections: number;
+  /** Exchanges and heads under way, and upgraded connections. */
+  readonly busyConnections: number;
+  /** Stops accepting, closes idle connections at once and the others after their exchange; cuts what is left then. */
+  drain(timeoutMs: number): Promise<void>;
+  /** Stops accepting and cuts every connection. */
+  close(): Promise<void>;
+}
+
+export function createHttpServer(options: HttpServerOptions, deps: HttpServerDeps): HttpServer {
+  return new SocketServer(options, deps);
+}
+
+class SocketServer implements HttpServer, ConnectionOwner {
+  readonly limits: HttpServerLimits;
+  readonly wheel: TimerWheel;
+  draining = false;
+  readonly #options: HttpServerOptions;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #ownsWheel: boolean;
+  readonly #listener: Server;
+  readonly #connections = new Set<ServerConnection>();
+  readonly #perIp = new Map<string, number>();
+  readonly #emptyWaiters: (() => void)[] = [];
+  #dateSecond = -1;
+  #dateLine = '';
+
+  constructor(options: HttpServerOptions, deps: HttpServerDeps) {
+    this.#options = options;
+    this.limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
+    this.#clock = deps.clock;
+    this.#logger = deps.logger ?? NO_LOGGER;
+    this.#ownsWheel = deps.wheel === undefined;
+    this.wheel = deps.wheel ?? new TimerWheel(deps.clock);
+    this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.accept(socket),
+    );
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  get busyConnections(): number {
+    let busy = 0;
+    for (const connection of this.#connections) if (connection.busy) busy++;
+    return busy;
+  }
+
+  listen(address: { host: string; port: number; backlog?: number }): Promise<AddressInfo> {
+    return new Promise((resolve, reject) => {
+      this.#listener.once('error', reject);
+      this.#listener.listen(address, () => {
+        this.#listener.off('error', reject);
+        this.#listener.on('error', (error) =>
+          this.#logger.error({ err: error }, 'The listener failed'),
+        );
+        const bound = this.#listener.address();
+        if (bound === null || typeof bound === 'string') {
+          reject(new Error('The listener has no port'));
+        } else resolve(bound);
+      });
+    });
+  }
+
+  accept(socket: Socket): void {
+    const ip = socket.remoteAddress;
+    // Gone between accept and here.
+    if (ip === undefined) {
+      socket.destroy();
+      return;
+    }
+    const fromIp = this.#perIp.get(ip) ?? 0;
+    const full =
+      this.#connections.size >= this.limits.maxConnections ||
+      fromIp >= this.limits.maxConnectionsPerIp;
+    if (full || this.draining) {
+      socket.on('error', () => socket.destroy());
+      socket.end(this.faultReply(new HttpProtocolError('TOO_MANY_CONNECTIONS')), 'latin1');
+      socket.destroySoon();
+      return;
+    }
+    this.#perIp.set(ip, fromIp + 1);
+    this.#connections.add(new ServerConnection(socket, this));
+  }
+
+  begin(exchange: ServerExchange): void {
+    try {
+      this.#options.onExchange(exchange);
+    } catch (error) {
+      this.#logger.error({ err: error, target: exchange.head.target }, 'A handler failed');
+      if (exchange.status === 0) exchange.reply(500, { 'Content-Type': 'text/plain' });
+      else exchange.destroy();
+    }
+  }
+
+  faultReply(error: HttpProtocolError): string {
+    this.#options.onFault?.(error);
+    const reply = this.#options.renderFault?.(error) ?? {
+      headers: ['Content-Type', 'text/plain; charset=utf-8'],
+      body: `${error.code}: ${error.message}\n`,
+    };
+    const body = Buffer.from(reply.body, 'utf8');
+    const framing = `Content-Length: ${body.length}\r\nConnection: close\r\n`;
+    const lines = fieldLines(reply.headers) + this.dateLine() + framing;
+    return `${statusLine(error.status)}${lines}\r\n${toLatin1(body, 0, body.length)}`;
+  }
+
+  dateLine(): string {
+    const second = Math.floor(this.#clock.wallNow() / 1000);
+    if (second !== this.#dateSecond) {
+      this.#dateSecond = second;
+      this.#dateLine = `Date: ${new Date(second * 1000).toUTCString()}\r\n`;
+    }
+    return this.#dateLine;
+  }
+
+  closed(connection: ServerConnection): void {
+    if (!this.#connections.delete(connection)) return;
+    const ip = connection.remoteAddress;
+    const left = (this.#perIp.get(ip) ?? 1) - 1;
+    if (left > 0) this.#perIp.set(ip, left);
+    else this.#perIp.delete(ip);
+    if (this.#connections.size === 0) for (const wake of this.#emptyWaiters.splice(0)) wake();
+  }
+
+  async drain(timeoutMs: number): Promise<void> {
+    this.draining = true;
+    this.#stopListening();
+    for (const connection of this.#connections) connection.drain();
+    if (this.#connections.size > 0) {
+      const cut = this.#clock.setTimer(timeoutMs, () => this.#cutAll());
+      await this.#whenEmpty();
+      cut.cancel();
+    }
+    if (this.#ownsWheel) this.wheel.close();
+  }
+
+  async close(): Promise<void> {
+    this.draining = true;
+    this.#stopListening();
+    this.#cutAll();
+    await this.#whenEmpty();
+    if (this.#ownsWheel) this.wheel.close();
+  }
+
+  #stopListening(): void {
+    if (this.#listener.listening) this.#listener.close();
+  }
+
+  #cutAll(): void {
+    for (const connection of this.#connections) connection.abort(new Error('The server closed'));
+  }
+
+  #whenEmpty(): Promise<void> {
+    if (this.#connections.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#emptyWaiters.push(resolve));
+  }
+}

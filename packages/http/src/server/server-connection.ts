@@ -1,0 +1,434 @@
+import type { Socket } from 'node:net';
+import { BodyDecoder } from '../message/body-decoder.ts';
+import { HeadCollector } from '../message/head-collector.ts';
+import { MessageWriter } from '../message/message-writer.ts';
+import { parseRequestHead, type RequestHead } from '../message/request-head.ts';
+import { CR, LF } from '../protocol/byte-classes.ts';
+import { HttpProtocolError } from '../protocol/protocol-error.ts';
+import { type TimerWheel, WheelTimer } from '../time/timer-wheel.ts';
+import type { ExchangeConnection } from './exchange-connection.ts';
+import { ServerExchange } from './server-exchange.ts';
+import type { HttpServerLimits } from './server-limits.ts';
+
+/** What a connection needs of its server. */
+export interface ConnectionOwner {
+  readonly limits: HttpServerLimits;
+  readonly wheel: TimerWheel;
+  readonly draining: boolean;
+  begin(exchange: ServerExchange): void;
+  /** The whole reply to a fault, with `Connection: close`. */
+  faultReply(error: HttpProtocolError): string;
+  dateLine(): string;
+  closed(connection: ServerConnection): void;
+}
+
+type Phase = 'idle' | 'head' | 'exchange' | 'lingering' | 'upgraded' | 'closed';
+
+const MAX_HELD_PIECES = 64;
+const MAX_LINGER_BYTES = 1_048_576;
+
+/** One client connection: strictly one exchange at a time, its bytes taken only when they are wanted. */
+export class ServerConnection implements ExchangeConnection {
+  readonly remoteAddress: string;
+  readonly writer: MessageWriter;
+  responseEnded = false;
+  readonly #socket: Socket;
+  readonly #owner: ConnectionOwner;
+  readonly #decoder: BodyDecoder;
+  readonly #collector: HeadCollector;
+  readonly #readTimer: WheelTimer;
+  readonly #writeTimer: WheelTimer;
+  #phase: Phase = 'idle';
+  #exchange: ServerExchange | undefined;
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  #processing = false;
+  #inputEnded = false;
+  #discarding = false;
+  #skippedBlankLine = false;
+  /** Body bytes since the data-rate window began; also what was read away after a response. */
+  #windowBytes = 0;
+  #unreadBytes = 0;
+  #unsentAtCheck = 0;
+
+  constructor(socket: Socket, owner: ConnectionOwner) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.remoteAddress = socket.remoteAddress ?? '';
+    this.writer = new MessageWriter(socket);
+    this.#decoder = new BodyDecoder(owner.limits);
+    this.#collector = new HeadCollector(owner.limits.headBytes);
+    this.#readTimer = new WheelTimer(() => this.#onReadTimeout());
+    this.#writeTimer = new WheelTimer(() => this.#onWriteTimeout());
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.on('drain', this.#onDrain);
+    socket.on('error', this.#onError);
+    socket.on('close', this.#onClose);
+    owner.wheel.arm(this.#readTimer, owner.limits.headTimeoutMs);
+  }
+
+  /** Whether an exchange or a head is under way. */
+  get busy(): boolean {
+    return this.#phase !== 'idle';
+  }
+
+  get needsDrain(): boolean {
+    return this.#socket.writableNeedDrain;
+  }
+
+  carries(exchange: object): boolean {
+    return this.#exchange === exchange;
+  }
+
+  mayKeepAlive(): boolean {
+    const exchange = this.#exchange;
+    if (exchange === undefined || this.#owner.draining || this.#inputEnded) return false;
+    if (!exchange.head.keepAlive) return false;
+    if (this.#decoder.done || exchange.flowing) return true;
+    // Nobody may ever read this body: keep the connection only when reading it away is cheap and certain.
+    const { framing } = exchange.head;
+    return (
+      !exchange.awaitsContinue &&
+      framing.kind === 'length' &&
+      framing.length <= this.#owner.limits.unreadBodyBytes
+    );
+  }
+
+  dateLine(): string {
+    return this.#owner.dateLine();
+  }
+
+  continueBody(): void {
+    if (this.#decoder.done) return;
+    this.#startBodyWindow();
+    this.#release();
+  }
+
+  awaitDrain(): void {
+    if (this.#writeTimer.armed) return;
+    this.#unsentAtCheck = this.#socket.writableLength;
+    this.#owner.wheel.arm(this.#writeTimer, this.#owner.limits.writeIdleTimeoutMs);
+  }
+
+  completeResponse(): void {
+    this.responseEnded = true;
+    if (this.#socket.writableLength > 0) this.awaitDrain();
+    const exchange = this.#exchange;
+    if (exchange === undefined) return;
+    if (!this.#decoder.done) {
+      if (!exchange.keepAlive) {
+        this.#linger();
+        return;
+      }
+      this.#discarding = true;
+      this.#startBodyWindow();
+      this.#release();
+      return;
+    }
+    this.#finishExchange(exchange.keepAlive);
+  }
+
+  handOver(): { socket: Socket; surplus: Buffer } {
+    const socket = this.#socket;
+    this.#phase = 'upgraded';
+    this.#exchange = undefined;
+    this.#owner.wheel.disarm(this.#readTimer);
+    this.#owner.wheel.disarm(this.#writeTimer);
+    socket.off('data', this.#onData);
+    socket.off('end', this.#onEnd);
+    socket.off('drain', this.#onDrain);
+    socket.pause();
+    // What belongs to the chunk now being read is held only when `#process` returns, so it is taken here.
+    const surplus = Buffer.concat([...this.#held, this.#unprocessed()]);
+    this.#held = [];
+    this.#heldBytes = 0;
+    return { socket, surplus };
+  }
+
+  /** Ends the connection when it is idle; else it ends after its exchange. */
+  drain(): void {
+    if (this.#phase === 'idle') this.#closeGently();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+    // Not left to the close event: whoever destroyed it must not hear of it later.
+    this.#exchange = undefined;
+  }
+
+  /** Like `destroy`, but the exchange is told. */
+  abort(reason: Error): void {
+    const exchange = this.#exchange;
+    this.destroy();
+    exchange?.abortedBy(reason);
+  }
+
+  // The piece being processed and how far it is read; fields, so that a hand-over in a callback finds the rest.
+  #piece: Buffer | undefined;
+  #at = 0;
+
+  #unprocessed(): Buffer {
+    const rest = this.#piece?.subarray(this.#at) ?? EMPTY;
+    this.#piece = undefined;
+    return rest;
+  }
+
+  readonly #onData = (piece: Buffer): void => {
+    if (this.#phase === 'lingering') {
+      this.#unreadBytes += piece.length;
+      if (this.#unreadBytes > MAX_LINGER_BYTES) this.#socket.destroy();
+      return;
+    }
+    if (this.#held.length > 0 || this.#processing) this.#hold(piece);
+    else this.#process(piece);
+  };
+
+  #process(piece: Buffer): void {
+    this.#processing = true;
+    this.#piece = piece;
+    this.#at = 0;
+    try {
+      while (this.#piece !== undefined && this.#at < piece.length && this.#step(piece));
+    } catch (error) {
+      if (!(error instanceof HttpProtocolError)) throw error;
+      this.#fault(error);
+      return;
+    } finally {
+      this.#processing = false;
+    }
+    const rest = this.#piece === undefined ? EMPTY : piece.subarray(this.#at);
+    this.#piece = undefined;
+    if (rest.length > 0 && this.#phase !== 'lingering' && !this.#socket.destroyed) this.#hold(rest);
+    if (this.#inputEnded) this.#endInput();
+  }
+
+  /** Takes one step through the piece; false when the rest has to wait. */
+  #step(piece: Buffer): boolean {
+    if (this.#socket.destroyed) return false;
+    if (this.#phase === 'idle' || this.#phase === 'head') {
+      if (this.#socket.writableNeedDrain) return false;
+      this.#readHead(piece);
+      return true;
+    }
+    if (this.#phase !== 'exchange' || this.#decoder.done) return false;
+    if (!this.#discarding && this.#exchange?.flowing !== true) return false;
+    this.#at = this.#decoder.push(piece, this.#at, this);
+    if (this.#decoder.done && this.#phase === 'exchange') this.#endBody();
+    return true;
+  }
+
+  onBodyData(piece: Buffer): void {
+    this.#windowBytes += piece.length;
+    if (!this.#discarding) {
+      this.#exchange?.handler?.onBodyData(piece);
+      return;
+    }
+    this.#unreadBytes += piece.length;
+    if (this.#unreadBytes > this.#owner.limits.unreadBodyBytes) this.#linger();
+  }
+
+  #endBody(): void {
+    const exchange = this.#exchange;
+    this.#owner.wheel.disarm(this.#readTimer);
+    if (exchange === undefined) return;
+    if (this.responseEnded) this.#finishExchange(exchange.keepAlive);
+    else exchange.handler?.onBodyEnd(this.#decoder.trailers);
+  }
+
+  #readHead(piece: Buffer): void {
+    const { limits } = this.#owner;
+    const collector = this.#collector;
+    const gathered = collector.length;
+    if (gathered === 0) {
+      // RFC 9112 §2.2: one empty line before a request is ignored.
+      if (piece[this.#at] === CR && piece[this.#at + 1] === LF && !this.#skippedBlankLine) {
+        this.#skippedBlankLine = true;
+        this.#at += 2;
+        return;
+      }
+      const loneCr = piece[this.#at] === CR && this.#at + 1 === piece.length;
+      const head = loneCr ? undefined : parseRequestHead(piece, this.#at, piece.length, limits);
+      if (head !== undefined) {
+        this.#at += head.text.length;
+        this.#beginExchange(head);
+        return;
+      }
+    }
+    const rest = this.#at === 0 ? piece : piece.subarray(this.#at);
+    const restAt = this.#at;
+    this.#at = piece.length;
+    const complete = collector.push(rest);
+    if (this.#phase === 'idle') {
+      this.#phase = 'head';
+      this.#owner.wheel.arm(this.#readTimer, limits.headTimeoutMs);
+    }
+    if (!complete) return;
+    const bytes = collector.take();
+    const start = bytes[0] === CR && bytes[1] === LF && !this.#skippedBlankLine ? 2 : 0;
+    const head = parseRequestHead(bytes, start, bytes.length, limits);
+    if (head === undefined) throw new HttpProtocolError('HEAD_TOO_LARGE');
+    this.#at = restAt + start + head.text.length - gathered;
+    this.#beginExchange(head);
+  }
+
+  #beginExchange(head: RequestHead): void {
+    this.#phase = 'exchange';
+    this.#skippedBlankLine = false;
+    this.responseEnded = false;
+    this.#discarding = false;
+    this.#unreadBytes = 0;
+    this.#decoder.start(head.framing);
+    this.#owner.wheel.disarm(this.#readTimer);
+    const exchange = new ServerExchange(this, head);
+    this.#exchange = exchange;
+    this.#owner.begin(exchange);
+  }
+
+  #finishExchange(keepAlive: boolean): void {
+    this.#exchange = undefined;
+    if (!keepAlive || this.#owner.draining || this.#inputEnded) {
+      this.#closeGently();
+      return;
+    }
+    this.#phase = 'idle';
+    this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.idleTimeoutMs);
+    if (this.#heldBytes > 0) this.#release();
+  }
+
+  #hold(piece: Buffer): void {
+    this.#held.push(piece);
+    this.#heldBytes += piece.length;
+    const full =
+      this.#heldBytes > this.#owner.limits.heldBytes || this.#held.length > MAX_HELD_PIECES;
+    if (full) this.#socket.pause();
+  }
+
+  /** Goes on with what was held, or once the present piece is through. */
+  #release(): void {
+    if (this.#processing || this.#socket.destroyed) return;
+    const held = this.#held;
+    const [first] = held;
+    if (first !== undefined) {
+      this.#held = [];
+      this.#heldBytes = 0;
+      this.#process(held.length === 1 ? first : Buffer.concat(held));
+    }
+    if (this.#held.length === 0 && this.#socket.isPaused() && this.#phase !== 'upgraded') {
+      this.#socket.resume();
+    }
+  }
+
+  #startBodyWindow(): void {
+    this.#windowBytes = 0;
+    this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.bodyWindowMs);
+  }
+
+  #onReadTimeout(): void {
+    if (this.#phase === 'head') this.#fault(new HttpProtocolError('HEAD_TIMEOUT'));
+    else if (this.#phase === 'idle') this.#closeGently();
+    else if (this.#phase === 'lingering') this.#socket.destroy();
+    else if (this.#phase === 'exchange') this.#checkExchange();
+  }
+
+  #checkExchange(): void {
+    if (this.#inputEnded) {
+      this.abort(new HttpProtocolError('BODY_TRUNCATED'));
+      return;
+    }
+    if (this.#decoder.done) return;
+    const { limits } = this.#owner;
+    const wanted = (limits.minBodyBytesPerSecond * limits.bodyWindowMs) / 1000;
+    const reading = this.#discarding || this.#exchange?.flowing === true;
+    if (reading && this.#windowBytes < wanted) this.#fault(new HttpProtocolError('BODY_TIMEOUT'));
+    else this.#startBodyWindow();
+  }
+
+  #onWriteTimeout(): void {
+    const unsent = this.#socket.writableLength;
+    if (unsent === 0) return;
+    if (unsent >= this.#unsentAtCheck) {
+      this.abort(new Error('The client takes nothing of the response'));
+      return;
+    }
+    this.awaitDrain();
+  }
+
+  readonly #onDrain = (): void => {
+    this.#owner.wheel.disarm(this.#writeTimer);
+    if (this.#phase === 'exchange' && !this.responseEnded) this.#exchange?.drainedBy();
+    else if (this.#phase === 'idle' || this.#phase === 'head') this.#release();
+  };
+
+  readonly #onEnd = (): void => {
+    this.#inputEnded = true;
+    if (!this.#processing) this.#endInput();
+  };
+
+  #endInput(): void {
+    if (this.#held.length > 0 || this.#socket.destroyed) return;
+    if (this.#phase === 'lingering') this.#socket.destroy();
+    else if (this.#phase === 'head') this.#fault(new HttpProtocolError('HEAD_TRUNCATED'));
+    else if (this.#phase === 'idle') this.#closeGently();
+    else if (this.#phase === 'exchange') {
+      if (this.#decoder.done) {
+        // The client may have closed only its side: the response is still owed, but not for long.
+        this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.halfCloseTimeoutMs);
+      } else if (this.#discarding) this.#closeGently();
+      else this.abort(new HttpProtocolError('BODY_TRUNCATED'));
+    }
+  }
+
+  readonly #onError = (error: Error): void => {
+    this.abort(error);
+  };
+
+  readonly #onClose = (): void => {
+    this.#phase = 'closed';
+    this.#owner.wheel.disarm(this.#readTimer);
+    this.#owner.wheel.disarm(this.#writeTimer);
+    this.#held = [];
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    this.#owner.closed(this);
+    exchange?.abortedBy(new Error('The client closed the connection'));
+  };
+
+  #fault(error: HttpProtocolError): void {
+    if (this.#phase === 'lingering' || this.#phase === 'closed') return;
+    const exchange = this.#exchange;
+    if (exchange === undefined ? this.#socket.destroyed : exchange.status !== 0) {
+      this.abort(error);
+      return;
+    }
+    this.#exchange = undefined;
+    this.writer.interim(this.#owner.faultReply(error));
+    this.#linger();
+    exchange?.abortedBy(error);
+  }
+
+  /** Ends our side, and reads on for a moment: data unread at a close would reset the reply away (RFC 9112 §9.6). */
+  #linger(): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    if (exchange !== undefined) this.responseEnded = true;
+    this.#phase = 'lingering';
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#unreadBytes = 0;
+    this.#socket.end();
+    if (this.#socket.isPaused()) this.#socket.resume();
+    this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.lingerTimeoutMs);
+    if (this.#inputEnded) this.#destroyOnceSent();
+  }
+
+  #closeGently(): void {
+    this.#linger();
+  }
+
+  #destroyOnceSent(): void {
+    if (this.#socket.writableLength === 0) this.#socket.destroySoon();
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
