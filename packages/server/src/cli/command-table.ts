@@ -9,7 +9,61 @@ export interface CommandEntry {
   /** One line, shown by `portolan --help` without loading the command. */
   readonly summary: string;
   readonly load: () => Promise<AddCommand>;
+  /** Works on the whole command tree, so all of it is loaded with it. */
+  readonly needsAll?: true;
 }
 
 /** Every command in the order of `portolan --help`. A command's module is loaded only when it is named. */
-export const COMMANDS: readonly CommandEntry[] = [];
+export const COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'config',
+    summary: 'show or check the configuration',
+    load: async () => (await import('./commands/config.ts')).addConfigCommand,
+  },
+  {
+    name: 'agent',
+    summary: 'run an application and keep it registered',
+    load: async () => (await import('./commands/agent.ts')).addAgent,
+  },
+  {
+    name: 'services',
+    summary: 'list services',
+    load: async () => (await import('./commands/services.ts')).addServices,
+  },
+  {
+    name: 'instances',
+    summary: 'list instances of a service, or all',
+    load: async () => (await import('./commands/instances.ts')).addInstances,
+  },
+  {
+    name: 'instance',
+    summary: 'show one instance, take it out of traffic or bring it back',
+    load: async () => (await import('./commands/instance.ts')).addInstance,
+  },
+  {
+    name: 'register',
+    summary: 'register an instance',
+    load: async () => (await import('./commands/register.ts')).addRegister,
+  },
+  {
+    name: 'deregister',
+    summary: 'deregister instances, or all of a service',
+    load: async () => (await import('./commands/deregister.ts')).addDeregister,
+  },
+  {
+    name: 'route',
+    summary: 'list, show, set and delete routes, shift traffic',
+    load: async () => (await import('./commands/route.ts')).addRoute,
+  },
+  {
+    name: 'watch',
+    summary: 'show changes as they happen',
+    load: async () => (await import('./commands/watch.ts')).addWatch,
+  },
+  {
+    name: 'completion',
+    summary: 'print a completion script for a shell',
+    load: async () => (await import('./commands/completion.ts')).addCompletion,
+    needsAll: true,
+  },
+];

@@ -7,14 +7,6 @@ import { reportError } from './report-error.ts';
 
 export const DEFAULT_REGISTRY_URL = 'http://127.0.0.1:8500';
 
-/** Options that every command understands, before or after its name. */
-export interface GlobalOptions {
-  readonly registry: string;
-  readonly namespace: string;
-  readonly output: 'table' | 'json' | 'wide' | 'name';
-  readonly color: boolean;
-}
-
 /** This package's version. */
 export function readVersion(): string {
   const manifest: unknown = JSON.parse(
@@ -84,7 +76,8 @@ export async function runCli(args: readonly string[], context: CliContext): Prom
   const end = args.indexOf('--');
   const words = new Set(end < 0 ? args : args.slice(0, end));
   try {
-    const program = await createProgram(context, (entry) => words.has(entry.name));
+    const all = COMMANDS.some((entry) => entry.needsAll && words.has(entry.name));
+    const program = await createProgram(context, (entry) => all || words.has(entry.name));
     if (args.length === 0) {
       program.outputHelp();
       return EXIT_CODES.ok.code;

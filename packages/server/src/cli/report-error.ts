@@ -1,25 +1,57 @@
-import { RegistryError } from '@portolan/core';
+import { isPortolanError, type PortolanError } from '@portolan/client';
+import { isRegistryError, type Problem } from '@portolan/core';
 import { CliError } from './cli-error.ts';
 import type { CliContext } from './context.ts';
-import { EXIT_CODES } from './exit-codes.ts';
+import { EXIT_CODES, type ExitName } from './exit-codes.ts';
+import { toPrintable } from './output/printable.ts';
 
 /** Tells the user what went wrong and what to do, on standard error; returns the exit code. */
 export function reportError(error: unknown, context: CliContext): number {
-  const say = (line: string) => context.stderr.write(`${line}\n`);
+  const say = (line: string) => context.stderr.write(`${toPrintable(line)}\n`);
+  const sayAll = (lines: readonly string[]) => lines.forEach((line) => void say(`  ${line}`));
   if (error instanceof CliError) {
     say(`portolan: ${error.message}`);
-    for (const hint of error.hints) say(`  ${hint}`);
+    sayAll(error.hints);
     return error.exitCode;
   }
-  if (error instanceof RegistryError) {
+  if (isPortolanError(error)) {
+    say(`portolan: ${error.message}${error.status > 0 ? ` (${error.code})` : ''}`);
+    sayAll(error.problems.map(describeProblem));
+    sayAll(hintsFor(error));
+    return EXIT_CODES[exitFor(error)].code;
+  }
+  if (isRegistryError(error)) {
     say(`portolan: ${error.message} (${error.code})`);
-    for (const { path, expected, found } of error.problems) {
-      say(`  ${path}: expected ${expected}${found === undefined ? '' : `, found ${found}`}`);
-    }
+    sayAll(error.problems.map(describeProblem));
     return EXIT_CODES.failure.code;
   }
   say(`portolan: ${error instanceof Error ? error.message : String(error)}`);
-  if (context.env.PORTOLAN_DEBUG && error instanceof Error && error.stack) say(error.stack);
-  else say('  This is a fault in portolan; PORTOLAN_DEBUG=1 shows where.');
+  if (context.env.PORTOLAN_DEBUG && error instanceof Error && error.stack) {
+    context.stderr.write(`${error.stack}\n`);
+  } else say('  This is a fault in portolan; PORTOLAN_DEBUG=1 shows where.');
   return EXIT_CODES.failure.code;
+}
+
+function exitFor(error: PortolanError): ExitName {
+  if (error.code === 'REGISTRY_UNREACHABLE') return 'unreachable';
+  if (error.status === 404 && error.code !== 'PATH_NOT_FOUND') return 'notFound';
+  return error.status === 409 || error.status === 412 ? 'conflict' : 'failure';
+}
+
+function hintsFor(error: PortolanError): readonly string[] {
+  if (error.code === 'REGISTRY_UNREACHABLE') {
+    return [
+      'Start one with `portolan serve`, or name another with --registry URL or PORTOLAN_REGISTRY.',
+    ];
+  }
+  if (error.code === 'ANSWER_INVALID' || error.code === 'PATH_NOT_FOUND') {
+    return ['--registry has to be the control port (8500 by default), not the gateway.'];
+  }
+  return error.status >= 500 && error.requestId
+    ? [`The registry logged it under request id ${error.requestId}.`]
+    : [];
+}
+
+function describeProblem({ path, expected, found }: Problem): string {
+  return `${path}: expected ${expected}${found === undefined ? '' : `, found ${found}`}`;
 }

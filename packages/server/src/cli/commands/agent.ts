@@ -1,0 +1,165 @@
+import type { CheckBody, RegistrationBody } from '@portolan/client';
+import { type Command, Option } from 'commander';
+import { startApplication } from '../agent/application.ts';
+import { findLocalAddress, isLoopbackUrl } from '../agent/local-address.ts';
+import { runAgent } from '../agent/run-agent.ts';
+import { CHECK_EXPECTED, type CheckOption, collectCheck, toCheckBody } from '../check-option.ts';
+import { CliError } from '../cli-error.ts';
+import type { CliContext } from '../context.ts';
+import { collect, collectPair, parseDurationOption, parsePort, parseWeight } from '../options.ts';
+import { toPrintable } from '../output/printable.ts';
+import { clientFor, globalOptions } from '../registry-client.ts';
+
+interface AgentCommandOptions {
+  readonly service: string;
+  readonly port: number;
+  readonly address?: string;
+  readonly id?: string;
+  readonly group?: string;
+  readonly tag?: readonly string[];
+  readonly meta?: Readonly<Record<string, string>>;
+  readonly weight?: number;
+  readonly check?: readonly CheckOption[];
+  readonly interval: number;
+  readonly timeout: number;
+  readonly lease?: 'default' | 'fast';
+  readonly ttl?: number;
+  readonly drain: number;
+  readonly grace: number;
+  readonly startTimeout: number;
+}
+
+/** `portolan agent … -- command` */
+export function addAgent(program: Command, context: CliContext): void {
+  program
+    .command('agent')
+    .summary('run an application and keep it registered')
+    .description(
+      'Runs an application, registers it once it is ready, and deregisters and drains before it stops. Exits with its code.',
+    )
+    .usage('[options] -- <command> [args...]')
+    .argument('<command...>', 'the application and its arguments, after --')
+    .requiredOption('--service <name>', 'name of the service')
+    .requiredOption('--port <port>', 'port the application listens on', parsePort)
+    .option('--address <address>', 'default: the address by which the registry is reached')
+    .option('--id <id>', 'instance id (default: service-address-port)')
+    .option('--group <group>', 'group of the service')
+    .option('--tag <tag>', 'tag, as version:v1; may be repeated', collect)
+    .option('--meta <key=value>', 'metadata; may be repeated', collectPair)
+    .option('--weight <n>', 'share of traffic relative to its siblings', parseWeight)
+    .option('--check <check>', `${CHECK_EXPECTED}; may be repeated`, collectCheck)
+    .option(
+      '--interval <duration>',
+      'time between probes (default: 10s)',
+      parseDurationOption,
+      10_000,
+    )
+    .option(
+      '--timeout <duration>',
+      'longest time of a probe (default: 5s)',
+      parseDurationOption,
+      5_000,
+    )
+    .addOption(new Option('--lease <profile>', 'lease profile').choices(['default', 'fast']))
+    .addOption(
+      new Option('--ttl <duration>', 'lease time without a heartbeat')
+        .argParser(parseDurationOption)
+        .conflicts('lease'),
+    )
+    .option(
+      '--drain <duration>',
+      'between deregistration and stop (default: 5s)',
+      parseDurationOption,
+      5_000,
+    )
+    .option(
+      '--grace <duration>',
+      'between stop and SIGKILL (default: 30s)',
+      parseDurationOption,
+      30_000,
+    )
+    .option(
+      '--start-timeout <duration>',
+      'until the application has to be ready (default: 1m)',
+      parseDurationOption,
+      60_000,
+    )
+    .action(async (words: string[], options: AgentCommandOptions, command: Command) => {
+      const [file, ...args] = words;
+      if (file === undefined)
+        throw new CliError('Name the application after --.', { exit: 'usage' });
+      const log = (line: string) =>
+        void context.stderr.write(`portolan agent: ${toPrintable(line)}\n`);
+      const client = clientFor(command, context);
+      const address = options.address ?? (await chooseAddress(client.urls, context, log));
+      const registration = toRegistration(options, address, globalOptions(command).namespace);
+      const application = startApplication([file, ...args], {
+        stdinIsTerminal: context.stdin.isTTY === true,
+        cwd: context.cwd,
+        env: { ...context.env, PORT: context.env.PORT ?? String(options.port) },
+      });
+      context.exitCode = await runAgent(
+        {
+          registration,
+          checks: options.check ?? [],
+          intervalMs: options.interval,
+          timeoutMs: options.timeout,
+          startTimeoutMs: options.startTimeout,
+          drainMs: options.drain,
+          graceMs: options.grace,
+        },
+        { context, client, application, log },
+      );
+    });
+}
+
+async function chooseAddress(
+  urls: readonly string[],
+  context: CliContext,
+  log: (line: string) => void,
+): Promise<string> {
+  for (const url of urls) {
+    const address = isLoopbackUrl(url)
+      ? '127.0.0.1'
+      : await findLocalAddress(url, 2_000, context.clock);
+    if (address === undefined) continue;
+    log(`address ${address}, by which the registry at ${url} is reached`);
+    return address;
+  }
+  throw new CliError('No registry answers, so the address to register is not known.', {
+    exit: 'unreachable',
+    hints: ['Name it with --address, then the application runs also while the registry is away.'],
+  });
+}
+
+function toRegistration(
+  options: AgentCommandOptions,
+  address: string,
+  namespace: string,
+): RegistrationBody {
+  const { service, port, check, tag, meta } = options;
+  const times = { intervalMs: options.interval, timeoutMs: options.timeout };
+  const checks = (check ?? []).flatMap((item): CheckBody[] => {
+    const body = toCheckBody(item, address, port, times);
+    return body ? [body] : [];
+  });
+  // A script's outcome travels with heartbeats, as a check that the registry only keeps time for.
+  if (check?.some((item) => item.kind === 'script')) {
+    checks.push({ id: 'script', ttl: `${Math.max(3 * options.interval, 30_000)}ms` });
+  }
+  return {
+    service,
+    address,
+    port,
+    namespace,
+    id: options.id ?? `${service}-${address}-${port}`,
+    ...(options.group === undefined ? {} : { group: options.group }),
+    ...(tag ? { tags: tag } : {}),
+    ...(meta ? { metadata: meta } : {}),
+    ...(options.weight === undefined ? {} : { weight: options.weight }),
+    ...(options.ttl === undefined
+      ? { lease: options.lease ?? 'default' }
+      : { ttl: `${options.ttl}ms` }),
+    ...(checks.length > 0 ? { checks } : {}),
+  };
+}

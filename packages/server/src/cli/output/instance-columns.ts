@@ -1,0 +1,46 @@
+import type { InstanceDocument } from '@portolan/client';
+import { formatDuration } from '@portolan/core';
+import { statusStyle } from './palette.ts';
+import type { Column } from './print.ts';
+
+/** How instances are listed. */
+export const INSTANCE_COLUMNS: readonly Column<InstanceDocument>[] = [
+  { head: 'ID', cell: (instance) => instance.id },
+  { head: 'SERVICE', cell: (instance) => instance.service, wide: true },
+  { head: 'ADDRESS', cell: (instance) => toAuthority(instance.address, instance.port) },
+  {
+    head: 'STATUS',
+    cell: (instance, palette) => ({
+      text: instance.protected ? `${instance.status}*` : instance.status,
+      style: statusStyle(palette, instance.status),
+    }),
+  },
+  {
+    head: 'TRAFFIC',
+    cell: (instance, palette) => ({
+      text: describeTraffic(instance),
+      style: instance.routable ? palette.good : palette.warning,
+    }),
+  },
+  { head: 'WEIGHT', cell: (instance) => String(instance.effectiveWeight) },
+  { head: 'VERSION', cell: (instance) => instance.labels.version ?? '' },
+  { head: 'ZONE', cell: (instance) => instance.labels.zone ?? '', wide: true },
+  {
+    head: 'LEASE',
+    cell: (instance) => (instance.lease ? formatDuration(instance.lease.ttlMs) : ''),
+    wide: true,
+  },
+  { head: 'TAGS', cell: (instance) => instance.tags.join(','), wide: true },
+  { head: 'REASON', cell: (instance) => (instance.routable ? '' : instance.statusReason) },
+];
+
+/** `address:port`, IPv6 in brackets. */
+export function toAuthority(address: string, port: number): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+function describeTraffic({ intent, routable }: InstanceDocument): string {
+  if (!intent.enabled) return 'disabled';
+  if (intent.maintenance) return 'maintenance';
+  return routable ? 'yes' : 'no';
+}

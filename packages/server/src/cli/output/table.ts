@@ -1,0 +1,74 @@
+import { stripVTControlCharacters } from 'node:util';
+import type { Style } from './palette.ts';
+import { toPrintable } from './printable.ts';
+
+/** A cell's text, or with how it is to be coloured. */
+export type Cell = string | { readonly text: string; readonly style: Style };
+
+export interface TableOptions {
+  /** The terminal's width; absent: rows are as long as they are. */
+  readonly width?: number | undefined;
+  readonly headerStyle: Style;
+}
+
+const GAP = '  ';
+const NARROWEST = 6;
+
+/** Aligned columns under capital heads; columns give way, the widest first, when a width is set. */
+export function renderTable(
+  heads: readonly string[],
+  rows: readonly (readonly Cell[])[],
+  options: TableOptions,
+): string {
+  const texts = rows.map((row) => row.map((cell) => toPrintable(textOf(cell)) || '-'));
+  const widths = heads.map((head, column) =>
+    Math.max(head.length, ...texts.map((row) => widthOf(row[column] ?? ''))),
+  );
+  if (options.width !== undefined) shrink(widths, options.width);
+  const lines = [line(heads, widths, () => options.headerStyle)];
+  for (const [index, row] of rows.entries()) {
+    lines.push(line(texts[index] ?? [], widths, (column) => styleOf(row[column])));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function line(
+  texts: readonly string[],
+  widths: readonly number[],
+  style: (column: number) => Style,
+): string {
+  const cells = widths.map((width, column) => {
+    const text = clip(texts[column] ?? '', width);
+    const padding = column === widths.length - 1 ? '' : ' '.repeat(width - widthOf(text));
+    return style(column)(text) + padding;
+  });
+  return cells.join(GAP).trimEnd();
+}
+
+function shrink(widths: number[], available: number): void {
+  let excess =
+    widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1) - available;
+  for (; excess > 0; excess--) {
+    const widest = widths.indexOf(Math.max(...widths));
+    const width = widths[widest] ?? 0;
+    if (width <= NARROWEST) return;
+    widths[widest] = width - 1;
+  }
+}
+
+function clip(text: string, width: number): string {
+  if (widthOf(text) <= width) return text;
+  return `${[...text].slice(0, width - 1).join('')}…`;
+}
+
+function widthOf(text: string): number {
+  return [...stripVTControlCharacters(text)].length;
+}
+
+function textOf(cell: Cell): string {
+  return typeof cell === 'string' ? cell : cell.text;
+}
+
+function styleOf(cell: Cell | undefined): Style {
+  return cell === undefined || typeof cell === 'string' ? (text) => text : cell.style;
+}
