@@ -1,1 +1,5 @@
-export {};
+export { createGateway, type Gateway, type GatewayDeps, type GatewayStats } from './gateway.ts';
+export { DEFAULT_PROXY_LIMITS, type GatewayOptions } from './gateway-options.ts';
+export { GATEWAY_ERRORS, type GatewayErrorCode } from './proxy/gateway-errors.ts';
+export type { AccessRecord, ProxyLimits } from './proxy/proxy-context.ts';
+export type { EndpointResolverOptions, Resolve } from './upstream/endpoint-resolver.ts';

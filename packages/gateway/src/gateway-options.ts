@@ -1,0 +1,66 @@
+import {
+  DEFAULT_OUTLIER_OPTIONS,
+  DEFAULT_RETRY_BUDGET,
+  type OutlierOptions,
+  type RetryBudgetOptions,
+} from '@portolan/core';
+import type { HttpServerLimits, PoolLimits } from '@portolan/http';
+import type { AccessRecord, ProxyLimits } from './proxy/proxy-context.ts';
+import {
+  DEFAULT_RESOLVER_OPTIONS,
+  type EndpointResolverOptions,
+} from './upstream/endpoint-resolver.ts';
+
+/** What may be said of a gateway; everything has a default. */
+export interface GatewayOptions {
+  /** Addresses and CIDRs whose Forwarded, X-Forwarded-* and X-Request-Id are believed. Default none. */
+  readonly trustedProxies?: readonly string[];
+  readonly limits?: Partial<ProxyLimits>;
+  readonly server?: Partial<HttpServerLimits>;
+  readonly pool?: Partial<PoolLimits>;
+  readonly outlier?: Partial<OutlierOptions>;
+  readonly retryBudget?: Partial<RetryBudgetOptions>;
+  readonly resolver?: Partial<EndpointResolverOptions>;
+  /** Called after each exchange. Off by default: it costs an object a request. */
+  readonly accessLog?: (record: AccessRecord) => void;
+}
+
+export const DEFAULT_PROXY_LIMITS: ProxyLimits = {
+  responseTimeoutMs: 60_000,
+  streamIdleTimeoutMs: 300_000,
+  tunnelIdleTimeoutMs: 3_600_000,
+  replayBytes: 65_536,
+  maxRequestsPerEndpoint: 1_024,
+};
+
+/** The options with every default filled in. */
+export interface CompiledGatewayOptions {
+  readonly trustedProxies: readonly string[];
+  readonly limits: ProxyLimits;
+  readonly server: Partial<HttpServerLimits>;
+  readonly pool: Partial<PoolLimits>;
+  readonly outlier: OutlierOptions;
+  readonly retryBudget: RetryBudgetOptions;
+  readonly resolver: EndpointResolverOptions;
+  readonly accessLog: ((record: AccessRecord) => void) | undefined;
+}
+
+/** Fills in the defaults. */
+export function compileGatewayOptions(options: GatewayOptions): CompiledGatewayOptions {
+  const limits = { ...DEFAULT_PROXY_LIMITS, ...options.limits };
+  return {
+    trustedProxies: options.trustedProxies ?? [],
+    limits,
+    server: options.server ?? {},
+    // The gateway's own deadlines are the ones that count, so the pool's silence limit only backs them up.
+    pool: {
+      maxConnections: limits.maxRequestsPerEndpoint,
+      exchangeIdleTimeoutMs: 2 * Math.max(limits.streamIdleTimeoutMs, limits.responseTimeoutMs),
+      ...options.pool,
+    },
+    outlier: { ...DEFAULT_OUTLIER_OPTIONS, ...options.outlier },
+    retryBudget: { ...DEFAULT_RETRY_BUDGET, ...options.retryBudget },
+    resolver: { ...DEFAULT_RESOLVER_OPTIONS, ...options.resolver },
+    accessLog: options.accessLog,
+  };
+}

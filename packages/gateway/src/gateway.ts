@@ -1,0 +1,263 @@
+import type {
+  AddressPolicy,
+  CatalogueReader,
+  CatalogueUpdate,
+  Clock,
+  Logger,
+  Metrics,
+  Random,
+  ServiceKey,
+  StoredRoute,
+} from '@portolan/core';
+import { serviceId } from '@portolan/core';
+import { ConnectionPool, createHttpServer, TimerWheel } from '@portolan/http';
+import { createGatewayMetrics } from './gateway-metrics.ts';
+import { compileGatewayOptions, type GatewayOptions } from './gateway-options.ts';
+import { Deadlines } from './proxy/deadlines.ts';
+import { Exchange } from './proxy/exchange.ts';
+import { errorBody } from './proxy/gateway-errors.ts';
+import type { FoundRoute, ProxyContext } from './proxy/proxy-context.ts';
+import { createRequestIds } from './proxy/request-id.ts';
+import { createPeers } from './proxy/trusted-peers.ts';
+import {
+  type CompiledRoute,
+  compileRoute,
+  DEFAULT_BALANCER,
+  DEFAULT_RETRIES,
+} from './routing/compiled-route.ts';
+import type { RouteQuery } from './routing/route-match.ts';
+import { createRouteTable, type RouteTable } from './routing/route-table.ts';
+import { createZeroConfigRoutes } from './routing/zero-config-routes.ts';
+import type { Cluster } from './upstream/cluster.ts';
+import { createEndpointResolver, type Resolve } from './upstream/endpoint-resolver.ts';
+import { createUpstream, type Upstream } from './upstream/upstream.ts';
+
+export interface GatewayDeps {
+  readonly catalogue: CatalogueReader;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly addressPolicy: AddressPolicy;
+  readonly resolve: Resolve;
+}
+
+/** What the gateway is doing now. */
+export interface GatewayStats {
+  readonly connections: number;
+  readonly busyConnections: number;
+  readonly activeRequests: number;
+  readonly routes: number;
+  readonly services: number;
+  readonly endpoints: number;
+  readonly ejected: number;
+}
+
+/** The data plane: one listener that forwards to what the catalogue knows. */
+export interface Gateway {
+  /** Resolves with the bound port once requests are served. */
+  listen(host: string, port: number): Promise<{ readonly host: string; readonly port: number }>;
+  /** Stops accepting, lets what is under way finish for up to `drainMs`, then cuts the rest. */
+  close(options?: { readonly drainMs?: number }): Promise<void>;
+  stats(): GatewayStats;
+}
+
+const FIRST_RESOLVE_LIMIT_MS = 2_000;
+
+/** Makes a gateway; it follows the catalogue from now on and serves once `listen` was called. */
+export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gateway {
+  const compiled = compileGatewayOptions(options);
+  const { catalogue, clock, random, logger } = deps;
+  const wheel = new TimerWheel(clock);
+  const pool = new ConnectionPool(compiled.pool, { clock, wheel });
+  const resolver = createEndpointResolver(compiled.resolver, deps);
+  const upstreams = new Map<string, Upstream>();
+  const zeroConfig = createZeroConfigRoutes();
+  const zeroConfigRoutes = new Map<string, CompiledRoute>();
+  const nextRequestId = createRequestIds(random);
+  const metrics = createGatewayMetrics(deps.metrics, {
+    connections: () => server.connections,
+    active: activeRequests,
+  });
+  let table: RouteTable<CompiledRoute> = createRouteTable<CompiledRoute>([], toCompiled);
+  let port = 0;
+
+  function activeRequests(): number {
+    let active = 0;
+    for (const upstream of upstreams.values()) active += upstream.active;
+    return active;
+  }
+
+  function upstreamOf(service: ServiceKey): Upstream {
+    const id = serviceId(service);
+    let upstream = upstreams.get(id);
+    if (!upstream) {
+      upstream = createUpstream(service, compiled, {
+        clock,
+        random,
+        logger,
+        onEndpointAdded: resolver.add,
+        onEndpointDraining: () => undefined,
+        onEndpointGone(endpoint) {
+          resolver.remove(endpoint);
+          if (endpoint.ip !== undefined) pool.forget(endpoint.ip, endpoint.port);
+        },
+        onEjected: (ejecting) => metrics.ejections(ejecting.id).inc(),
+      });
+      upstreams.set(id, upstream);
+      const view = catalogue.view(service);
+      if (view) upstream.apply(view);
+    }
+    return upstream;
+  }
+
+  function toCompiled(route: StoredRoute): CompiledRoute {
+    return compileRoute(
+      route,
+      (destination) =>
+        upstreamOf({
+          namespace: destination.namespace,
+          group: destination.group,
+          name: destination.service,
+        }),
+      metrics.route(`${route.namespace}/${route.name}`),
+    );
+  }
+
+  function applyRoutes(routes: readonly StoredRoute[]): void {
+    // Built whole beside the old one, then put in place: no request sees half of a change.
+    table = createRouteTable(routes, toCompiled);
+    const used = new Set<Cluster>();
+    for (const route of [...table.routes, ...zeroConfigRoutes.values()]) {
+      for (const destination of route.destinations) used.add(destination.cluster);
+    }
+    for (const upstream of upstreams.values()) upstream.retainClusters(used);
+  }
+
+  function onUpdate(update: CatalogueUpdate): void {
+    for (const view of update.views) {
+      const id = serviceId(view.service);
+      if (view.instances.length > 0) zeroConfig.add(view.service);
+      else {
+        zeroConfig.retire(view.service);
+        zeroConfigRoutes.delete(id);
+      }
+      upstreams.get(id)?.apply(view);
+    }
+    if (update.routes) applyRoutes(update.routes);
+  }
+
+  function zeroConfigRoute(service: ServiceKey): CompiledRoute {
+    const id = serviceId(service);
+    let route = zeroConfigRoutes.get(id);
+    if (!route) {
+      const upstream = upstreamOf(service);
+      route = {
+        name: id,
+        destinations: [{ upstream, cluster: upstream.cluster({}, DEFAULT_BALANCER), weight: 1 }],
+        rewritePrefix: undefined,
+        rewriteHost: undefined,
+        timeoutMs: undefined,
+        retries: DEFAULT_RETRIES,
+        metrics: metrics.route('(zero-config)'),
+      };
+      zeroConfigRoutes.set(id, route);
+    }
+    return route;
+  }
+
+  function findRoute(query: RouteQuery): FoundRoute | undefined {
+    const match = table.find(query);
+    if (match) {
+      const { route, matchedPath } = match;
+      return { route, matchedPath, rewritePrefix: route.rewritePrefix };
+    }
+    const service = zeroConfig.find(query.host, query.path);
+    if (!service) return undefined;
+    const route = zeroConfigRoute(service.service);
+    return service.prefix === ''
+      ? { route, matchedPath: '', rewritePrefix: undefined }
+      : { route, matchedPath: service.prefix, rewritePrefix: '' };
+  }
+
+  const context: ProxyContext = {
+    clock,
+    random,
+    logger,
+    pool,
+    deadlines: new Deadlines(wheel),
+    limits: compiled.limits,
+    get port() {
+      return port;
+    },
+    peerOf: createPeers(compiled.trustedProxies),
+    nextRequestId,
+    findRoute,
+    mayDial: (endpoint) =>
+      endpoint.ip !== undefined && deps.addressPolicy.check(endpoint.ip, endpoint.port).allowed,
+    countRetry: () => metrics.retries.inc(),
+    countUnrouted: metrics.unrouted,
+    accessLog: compiled.accessLog,
+  };
+
+  const server = createHttpServer(
+    {
+      limits: compiled.server,
+      onExchange: (exchange) => new Exchange(context, exchange).start(),
+      renderFault(error) {
+        const requestId = nextRequestId();
+        return {
+          headers: ['Content-Type', 'application/json', 'X-Request-Id', requestId],
+          body: errorBody(error.code, error.status, error.message, requestId).toString(),
+        };
+      },
+      onFault: (error) => metrics.unrouted(error.status),
+    },
+    { clock, logger, wheel },
+  );
+
+  for (const summary of catalogue.services()) {
+    zeroConfig.add(summary.service);
+    upstreamOf(summary.service);
+  }
+  applyRoutes(catalogue.routes());
+  const unsubscribe = catalogue.subscribe(onUpdate);
+
+  return {
+    async listen(host, wanted) {
+      const limit = new Promise<void>((resolve) => clock.setTimer(FIRST_RESOLVE_LIMIT_MS, resolve));
+      await Promise.race([resolver.settled(), limit]);
+      const bound = await server.listen({ host, port: wanted });
+      port = bound.port;
+      return { host: bound.address, port: bound.port };
+    },
+    async close(closing = {}) {
+      // The catalogue is followed while draining: what is under way may still have to be tried elsewhere.
+      if (closing.drainMs !== undefined && closing.drainMs > 0) await server.drain(closing.drainMs);
+      else await server.close();
+      unsubscribe();
+      resolver.close();
+      for (const upstream of upstreams.values()) upstream.close();
+      upstreams.clear();
+      pool.close();
+      wheel.close();
+    },
+    stats() {
+      let endpoints = 0;
+      let ejected = 0;
+      for (const upstream of upstreams.values()) {
+        endpoints += upstream.endpoints.length;
+        for (const endpoint of upstream.endpoints) if (endpoint.outlier.ejected) ejected++;
+      }
+      return {
+        connections: server.connections,
+        busyConnections: server.busyConnections,
+        activeRequests: activeRequests(),
+        routes: table.routes.length,
+        services: upstreams.size,
+        endpoints,
+        ejected,
+      };
+    },
+  };
+}

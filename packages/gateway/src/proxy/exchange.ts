@@ -1,0 +1,426 @@
+import type { Socket } from 'node:net';
+import { backoffMs, DEFAULT_RETRY_BACKOFF, type TimerHandle } from '@portolan/core';
+import {
+  canonicalTarget,
+  type ExchangeHandler,
+  HttpProtocolError,
+  type MessageFields,
+  NO_BODY,
+  type ResponseHead,
+  type ServerExchange,
+  type UpstreamError,
+} from '@portolan/http';
+import { type CompiledDestination, chooseDestination } from '../routing/compiled-route.ts';
+import type { RouteQuery } from '../routing/route-match.ts';
+import type { UpstreamEndpoint } from '../upstream/upstream-endpoint.ts';
+import { Attempt, type AttemptOwner, type OutgoingHead } from './attempt.ts';
+import type { Deadline, DeadlineOwner } from './deadlines.ts';
+import { errorBody, GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
+import type { FoundRoute, ProxyContext } from './proxy-context.ts';
+import { ReplayBody } from './replay-body.ts';
+import { rewritePath, toRequestLines } from './request-headers.ts';
+import { isSaneRequestId } from './request-id.ts';
+import { switchedProtocol, toResponseLines, toSwitchLines } from './response-headers.ts';
+import { type AttemptFailure, failureCode, isUnsent, retryCharge } from './retry-decision.ts';
+import type { Peer } from './trusted-peers.ts';
+import { Tunnel } from './tunnel.ts';
+
+const NONE_TRIED: readonly UpstreamEndpoint[] = [];
+const JSON_LINE = 'Content-Type: application/json\r\n';
+
+/** One request's life: found a route, tried at endpoints, answered once. */
+export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, RouteQuery {
+  readonly #context: ProxyContext;
+  readonly #server: ServerExchange;
+  readonly #peer: Peer;
+  readonly #startedMs: number;
+  readonly #requestId: string;
+  readonly #keepsRequestId: boolean;
+  path = '';
+  #found: FoundRoute | undefined;
+  #destination: CompiledDestination | undefined;
+  #head: OutgoingHead | undefined;
+  #attempt: Attempt | undefined;
+  #tried = NONE_TRIED;
+  #tries = 0;
+  #connectTries = 0;
+  #budgeted = false;
+  #deadline: Deadline | undefined;
+  /** When the exchange has to be over; Infinity once only silence ends it. */
+  #endMs = 0;
+  #tryEndMs = Number.POSITIVE_INFINITY;
+  #backoff: TimerHandle | undefined;
+  #body: ReplayBody | undefined;
+  #errorCode: string | undefined;
+  #finished = false;
+
+  constructor(context: ProxyContext, server: ServerExchange) {
+    this.#context = context;
+    this.#server = server;
+    this.#startedMs = context.clock.now();
+    this.#peer = context.peerOf(server.remoteAddress);
+    const given = this.#peer.trusted ? server.head.get('x-request-id') : undefined;
+    this.#keepsRequestId = given !== undefined && isSaneRequestId(given);
+    this.#requestId = given !== undefined && this.#keepsRequestId ? given : context.nextRequestId();
+    server.handler = this;
+    server.autoContinue = false;
+  }
+
+  get host(): string {
+    return this.#server.head.hostName;
+  }
+
+  get method(): string {
+    return this.#server.head.method;
+  }
+
+  header(name: string): string | undefined {
+    return this.#server.head.get(name);
+  }
+
+  start(): void {
+    const { head } = this.#server;
+    let query = '';
+    try {
+      const target = canonicalTarget(head.target);
+      this.path = target.path;
+      query = target.query;
+    } catch (error) {
+      if (!(error instanceof HttpProtocolError)) throw error;
+      this.#refuse(error.code, error.status, error.message);
+      return;
+    }
+    const maxForwards = this.#maxForwards();
+    if (maxForwards !== undefined && maxForwards < 0) {
+      // RFC 9110 §7.6.2: we are the final recipient.
+      if (head.method === 'OPTIONS')
+        this.#server.send(204, 'Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n');
+      else this.#fail('MAX_FORWARDS_REACHED');
+      this.#finish();
+      return;
+    }
+    const found = this.#context.findRoute(this);
+    if (!found) {
+      this.#fail('NO_ROUTE');
+      return;
+    }
+    this.#found = found;
+    const { route, matchedPath, rewritePrefix } = found;
+    const rewritten =
+      rewritePrefix === undefined ? this.path : rewritePath(this.path, matchedPath, rewritePrefix);
+    const upgrade = head.upgrade?.toLowerCase() === 'h2c' ? undefined : head.upgrade;
+    this.#head = {
+      method: head.method,
+      target: rewritten + query,
+      framing: head.framing,
+      upgrade,
+      lines: toRequestLines(head, {
+        peer: this.#peer,
+        requestId: this.#requestId,
+        keepsRequestId: this.#keepsRequestId,
+        host: route.rewriteHost ?? head.host,
+        prefix: rewritePrefix === undefined ? '' : matchedPath,
+        port: this.#context.port,
+        maxForwards,
+        upgrade: upgrade !== undefined,
+      }),
+    };
+    if (this.#server.hasBody) this.#body = new ReplayBody(this.#context.limits.replayBytes);
+    this.#deadline = this.#context.deadlines.take(this);
+    this.#endMs = this.#startedMs + (route.timeoutMs ?? this.#context.limits.responseTimeoutMs);
+    this.#try();
+  }
+
+  // The client's side.
+
+  onBodyData(piece: Buffer): void {
+    const attempt = this.#attempt;
+    this.#body?.keep(piece);
+    if (attempt?.ready && !attempt.write(piece)) this.#server.pause();
+    if (attempt?.responded) this.#armIdle();
+  }
+
+  onBodyEnd(): void {
+    this.#body?.complete();
+    this.#attempt?.endBody();
+  }
+
+  onAbort(): void {
+    this.#errorCode ??= 'CLIENT_GONE';
+    this.#attempt?.cancel();
+    this.#finish();
+  }
+
+  onDrain(): void {
+    this.#armIdle();
+    this.#attempt?.resume();
+  }
+
+  // The upstream's side.
+
+  onAttemptReady(attempt: Attempt): void {
+    if (this.#server.ended) return;
+    const body = this.#body;
+    if (!body || attempt !== this.#attempt) return;
+    if (body.begun) {
+      for (const piece of body.pieces) attempt.write(piece);
+      if (body.completed) attempt.endBody();
+    }
+    // RFC 9110 §10.1.1: the upstream decides whether the body is wanted.
+    if (!body.completed && !this.#server.awaitsContinue) this.#server.resume();
+  }
+
+  onUpstreamDrain(): void {
+    this.#server.resume();
+  }
+
+  onInformational(head: ResponseHead): void {
+    if (head.status === 100) {
+      this.#server.sendContinue();
+      this.#server.resume();
+    } else this.#server.sendInformational(head.status, toResponseLines(head, this.#requestId));
+  }
+
+  onResponseHead(attempt: Attempt, head: ResponseHead): void {
+    const failed = head.status >= 502 && head.status <= 504;
+    this.#destination?.upstream.note(attempt.endpoint, failed ? 'failure' : 'success');
+    this.#found?.route.metrics.latency.observe(
+      (this.#context.clock.now() - this.#startedMs) / 1_000,
+    );
+    this.#body?.drop();
+    this.#tryEndMs = Number.POSITIVE_INFINITY;
+    if (this.#found?.route.timeoutMs === undefined) this.#endMs = Number.POSITIVE_INFINITY;
+    const declared =
+      head.declared.kind === 'none' && this.method === 'HEAD' ? NO_BODY : head.declared;
+    this.#server.sendHead(head.status, toResponseLines(head, this.#requestId), declared);
+    if (head.framing.kind !== 'none') this.#armIdle();
+  }
+
+  onResponseData(piece: Buffer): void {
+    if (!this.#server.write(piece)) this.#attempt?.pause();
+    this.#armIdle();
+  }
+
+  onResponseEnd(attempt: Attempt, trailers: MessageFields | undefined): void {
+    attempt.close();
+    this.#server.end(undefined, trailers?.linesWithout(0).replace(/^\r\n$/, ''));
+    this.#finish();
+  }
+
+  onSwitch(attempt: Attempt, head: ResponseHead, upstream: Socket, surplus: Buffer): void {
+    attempt.close();
+    const protocol = switchedProtocol(head);
+    if (protocol?.toLowerCase() !== this.#head?.upgrade?.toLowerCase() || !protocol) {
+      upstream.destroy();
+      this.#fail('UPSTREAM_SWITCH_UNASKED');
+      return;
+    }
+    const client = this.#server.upgrade(protocol, toSwitchLines(head));
+    if (!client) {
+      upstream.destroy();
+      this.#finish();
+      return;
+    }
+    this.#destination?.upstream.note(attempt.endpoint, 'success');
+    this.#giveDeadline();
+    new Tunnel(
+      client,
+      { socket: upstream, surplus },
+      {
+        deadlines: this.#context.deadlines,
+        idleTimeoutMs: this.#context.limits.tunnelIdleTimeoutMs,
+        onClosed: () => this.#finish(),
+      },
+    );
+  }
+
+  onAttemptError(attempt: Attempt, error: UpstreamError): void {
+    attempt.close();
+    this.#attemptFailed(attempt, error.code, error);
+  }
+
+  onDeadline(): void {
+    const nowMs = this.#context.clock.now();
+    const attempt = this.#attempt;
+    if (nowMs < this.#endMs && nowMs >= this.#tryEndMs && attempt && !attempt.responded) {
+      attempt.cancel();
+      this.#attemptFailed(attempt, 'TRY_TIMEOUT', undefined);
+      return;
+    }
+    if (nowMs < this.#endMs && !attempt?.responded) {
+      this.#arm();
+      return;
+    }
+    if (attempt && !attempt.responded) {
+      this.#destination?.upstream.note(attempt.endpoint, 'failure');
+    }
+    attempt?.cancel();
+    this.#fail(this.#found?.route.timeoutMs === undefined ? 'UPSTREAM_TIMEOUT' : 'REQUEST_TIMEOUT');
+  }
+
+  #try(): void {
+    const { route } = this.#found as FoundRoute;
+    const context = this.#context;
+    this.#backoff = undefined;
+    // A retry stays in its subset, so that a canary's failure is not hidden by the others, unless the subset is empty.
+    if (!this.#destination?.cluster.hasEndpoints) {
+      this.#destination = chooseDestination(route.destinations, context.random);
+    }
+    const destination = this.#destination;
+    const endpoint = destination?.cluster.pick({ hash: 0, tried: this.#tried });
+    if (!destination || !endpoint || endpoint.ip === undefined || !context.mayDial(endpoint)) {
+      this.#fail('NO_HEALTHY_ENDPOINT');
+      return;
+    }
+    if (endpoint.active >= context.limits.maxRequestsPerEndpoint) {
+      this.#fail('UPSTREAM_OVERFLOW');
+      return;
+    }
+    this.#tries++;
+    endpoint.active++;
+    destination.upstream.active++;
+    const attempt = new Attempt(this, endpoint, this.#head as OutgoingHead);
+    this.#attempt = attempt;
+    const perTryMs = route.retries.perTryTimeoutMs;
+    if (perTryMs !== undefined) this.#tryEndMs = context.clock.now() + perTryMs;
+    this.#arm();
+    attempt.started(context.pool.connect(endpoint.ip, endpoint.port, attempt));
+  }
+
+  #attemptFailed(attempt: Attempt, failure: AttemptFailure, error: Error | undefined): void {
+    const destination = this.#destination as CompiledDestination;
+    const { upstream } = destination;
+    if (isUnsent(failure)) {
+      this.#connectTries++;
+      this.#tries--;
+      if (failure !== 'POOL_CLOSED') upstream.note(attempt.endpoint, 'connect-failure');
+    } else if (failure !== 'QUEUE_FULL' && failure !== 'QUEUE_TIMEOUT') {
+      upstream.note(attempt.endpoint, 'failure');
+    }
+    this.#context.logger.debug(
+      { requestId: this.#requestId, endpoint: attempt.endpoint.key, failure, err: error },
+      'attempt failed',
+    );
+    if (this.#server.status !== 0 || this.#server.ended) {
+      this.#errorCode = failureCode(failure);
+      this.#server.destroy();
+      this.#finish();
+      return;
+    }
+    this.#leaveEndpoint();
+    const charge = retryCharge(failure, {
+      method: this.method,
+      replayable: this.#body === undefined || this.#body.replayable,
+      tries: this.#tries,
+      connectTries: this.#connectTries,
+      attempts: this.#found?.route.retries.attempts ?? 0,
+    });
+    const granted =
+      charge === 'free' ||
+      (charge === 'budget' && upstream.retryBudget.tryAcquire(upstream.active));
+    if (!granted) {
+      this.#fail(failureCode(failure));
+      return;
+    }
+    if (charge === 'budget') this.#budgeted = true;
+    this.#context.countRetry();
+    const elsewhere = upstream.endpoints.length > this.#tried.length + 1;
+    this.#tried = [...this.#tried, attempt.endpoint];
+    this.#tryEndMs = Number.POSITIVE_INFINITY;
+    if (elsewhere) this.#try();
+    else {
+      // Only what failed before is left: not at once again.
+      const delayMs = backoffMs(
+        this.#tried.length - 1,
+        DEFAULT_RETRY_BACKOFF,
+        this.#context.random,
+      );
+      this.#backoff = this.#context.clock.setTimer(delayMs, () => this.#try());
+    }
+  }
+
+  #leaveEndpoint(): void {
+    const attempt = this.#attempt;
+    const upstream = this.#destination?.upstream;
+    this.#attempt = undefined;
+    if (!attempt || !upstream) return;
+    attempt.endpoint.active--;
+    upstream.active--;
+    if (this.#budgeted) upstream.retryBudget.release();
+    this.#budgeted = false;
+    if (attempt.endpoint.draining && attempt.endpoint.active === 0) {
+      upstream.endpointIdle(attempt.endpoint);
+    }
+  }
+
+  #fail(code: GatewayErrorCode): void {
+    const { status, message } = GATEWAY_ERRORS[code];
+    this.#refuse(code, status, message);
+  }
+
+  #refuse(code: string, status: number, message: string): void {
+    this.#errorCode = code;
+    if (this.#server.status !== 0) this.#server.destroy();
+    else {
+      const retry = status === 503 ? 'Retry-After: 1\r\n' : '';
+      this.#server.send(
+        status,
+        `${JSON_LINE}${retry}X-Request-Id: ${this.#requestId}\r\n`,
+        errorBody(code, status, message, this.#requestId),
+      );
+    }
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#backoff?.cancel();
+    const endpoint = this.#attempt?.endpoint;
+    this.#leaveEndpoint();
+    this.#giveDeadline();
+    const { status } = this.#server;
+    const metrics = this.#found?.route.metrics;
+    if (metrics) metrics.requests[Math.floor(status / 100)]?.inc();
+    else this.#context.countUnrouted(status);
+    this.#context.accessLog?.({
+      requestId: this.#requestId,
+      method: this.method,
+      host: this.host,
+      path: this.path,
+      peer: this.#peer.ip,
+      status,
+      route: this.#found?.route.name,
+      endpoint: endpoint?.key,
+      tries: this.#tries + this.#connectTries,
+      durationMs: this.#context.clock.now() - this.#startedMs,
+      errorCode: this.#errorCode,
+    });
+  }
+
+  #arm(): void {
+    if (!this.#deadline) return;
+    const untilMs = Math.min(this.#endMs, this.#tryEndMs);
+    this.#context.deadlines.arm(this.#deadline, Math.max(0, untilMs - this.#context.clock.now()));
+  }
+
+  /** Without an end of its own a stream lives for as long as something moves. */
+  #armIdle(): void {
+    if (this.#deadline && this.#endMs === Number.POSITIVE_INFINITY) {
+      this.#context.deadlines.arm(this.#deadline, this.#context.limits.streamIdleTimeoutMs);
+    }
+  }
+
+  #giveDeadline(): void {
+    if (this.#deadline) this.#context.deadlines.give(this.#deadline);
+    this.#deadline = undefined;
+  }
+
+  /** What to send on; negative when the request ends here; undefined when it does not count. */
+  #maxForwards(): number | undefined {
+    const { head } = this.#server;
+    if (head.method !== 'TRACE' && head.method !== 'OPTIONS') return undefined;
+    const text = head.get('max-forwards');
+    return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) - 1 : undefined;
+  }
+}

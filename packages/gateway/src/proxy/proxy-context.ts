@@ -1,0 +1,64 @@
+import type { Clock, Logger, Random } from '@portolan/core';
+import type { ConnectionPool } from '@portolan/http';
+import type { CompiledRoute } from '../routing/compiled-route.ts';
+import type { RouteQuery } from '../routing/route-match.ts';
+import type { UpstreamEndpoint } from '../upstream/upstream-endpoint.ts';
+import type { Deadlines } from './deadlines.ts';
+import type { Peer } from './trusted-peers.ts';
+
+/** A route found for a request. */
+export interface FoundRoute {
+  readonly route: CompiledRoute;
+  /** What of the path is replaced by the route's rewrite. */
+  readonly matchedPath: string;
+  /** Replacement; undefined leaves the path as it is. */
+  readonly rewritePrefix: string | undefined;
+}
+
+export interface ProxyLimits {
+  /** Until the response's head, for routes without a timeout of their own. */
+  readonly responseTimeoutMs: number;
+  /** Without a byte in either direction once the response began. */
+  readonly streamIdleTimeoutMs: number;
+  /** Without a byte in either direction of an upgraded connection. */
+  readonly tunnelIdleTimeoutMs: number;
+  /** Of a request body, kept for a retry. */
+  readonly replayBytes: number;
+  /** Requests under way at one endpoint. */
+  readonly maxRequestsPerEndpoint: number;
+}
+
+/** One line of the access log, told after each exchange. */
+export interface AccessRecord {
+  readonly requestId: string;
+  readonly method: string;
+  readonly host: string;
+  readonly path: string;
+  readonly peer: string;
+  /** 0 when nothing was answered. */
+  readonly status: number;
+  readonly route: string | undefined;
+  readonly endpoint: string | undefined;
+  readonly tries: number;
+  readonly durationMs: number;
+  readonly errorCode: string | undefined;
+}
+
+/** What all exchanges of a gateway share. */
+export interface ProxyContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly pool: ConnectionPool;
+  readonly deadlines: Deadlines;
+  readonly limits: ProxyLimits;
+  readonly port: number;
+  peerOf(address: string): Peer;
+  nextRequestId(): string;
+  findRoute(query: RouteQuery): FoundRoute | undefined;
+  /** Whether the address may be dialled now. */
+  mayDial(endpoint: UpstreamEndpoint): boolean;
+  countRetry(): void;
+  countUnrouted(status: number): void;
+  accessLog: ((record: AccessRecord) => void) | undefined;
+}

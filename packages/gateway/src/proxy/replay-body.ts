@@ -1,0 +1,35 @@
+/** What was read of a request's body, kept while it is small enough to be sent again. */
+export class ReplayBody {
+  pieces: Buffer[] = [];
+  /** Whether anything was read. */
+  begun = false;
+  /** Whether all of it was read. */
+  completed = false;
+  /** Whether what was read can be sent again. */
+  replayable = true;
+  #bytes = 0;
+  readonly #limitBytes: number;
+
+  constructor(limitBytes: number) {
+    this.#limitBytes = limitBytes;
+  }
+
+  keep(piece: Buffer): void {
+    this.begun = true;
+    if (!this.replayable) return;
+    this.#bytes += piece.length;
+    if (this.#bytes > this.#limitBytes) this.drop();
+    else this.pieces.push(piece);
+  }
+
+  complete(): void {
+    this.begun = true;
+    this.completed = true;
+  }
+
+  /** Keeps nothing any more. */
+  drop(): void {
+    this.replayable = false;
+    this.pieces = [];
+  }
+}

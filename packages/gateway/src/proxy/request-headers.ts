@@ -1,0 +1,104 @@
+import { FIELD, type MessageFields, NOT_FORWARDED, type RequestHead } from '@portolan/http';
+import type { Peer } from './trusted-peers.ts';
+
+/** What the forwarded head says besides what came in. */
+export interface ForwardingContext {
+  readonly peer: Peer;
+  readonly requestId: string;
+  /** Whether `requestId` is the one that came in. */
+  readonly keepsRequestId: boolean;
+  /** Host to send; the client's unless the route rewrites it. */
+  readonly host: string;
+  /** Path cut or replaced by the route; empty when none. */
+  readonly prefix: string;
+  /** Port of our listener. */
+  readonly port: number;
+  /** Present when TRACE or OPTIONS carried one: the number to send. */
+  readonly maxForwards: number | undefined;
+  /** Protocol to switch to, when the client asked and we pass it on. */
+  readonly upgrade: boolean;
+}
+
+/** Never passed on as received: written anew, ends here, or cannot be told from a trusted name by some backends. */
+const REPLACED = NOT_FORWARDED | FIELD.host | FIELD.forwarded | FIELD.underscore;
+/** Expect without a body to wait for means nothing. */
+const REPLACED_WITH_EXPECT = REPLACED | FIELD.expect;
+
+/** The header lines of the forwarded request, without framing and connection fields, which the engine writes. */
+export function toRequestLines(head: RequestHead, context: ForwardingContext): string {
+  const mask = head.expectContinue ? REPLACED : REPLACED_WITH_EXPECT;
+  const { peer } = context;
+  const dropsId = !context.keepsRequestId && head.has('x-request-id');
+  const needsDrop = dropsId || context.maxForwards !== undefined;
+  const kept = head.linesWithout(
+    mask,
+    needsDrop
+      ? (fields, index) => isReplacedByName(fields, index, dropsId, context.maxForwards)
+      : undefined,
+  );
+  let lines = `Host: ${context.host}\r\n${kept}`;
+  if (!context.keepsRequestId) lines += `X-Request-Id: ${context.requestId}\r\n`;
+  if (context.maxForwards !== undefined) lines += `Max-Forwards: ${context.maxForwards}\r\n`;
+  if (peer.trusted && (head.classes & FIELD.forwarded) !== 0)
+    return lines + trustedLines(head, context);
+  lines += `X-Forwarded-For: ${peer.ip}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ${head.host}\r\nX-Forwarded-Port: ${context.port}\r\n`;
+  if (context.prefix !== '') lines += `X-Forwarded-Prefix: ${context.prefix}\r\n`;
+  return `${lines}Forwarded: for=${peer.forwardedFor};host="${head.host}";proto=http\r\n${viaLine(head)}`;
+}
+
+/** RFC 9110 §7.6.3: each gateway adds itself; a line of its own is the same as an element of the list. */
+function viaLine(head: RequestHead): string {
+  return head.minorVersion === 1 ? 'Via: 1.1 portolan\r\n' : 'Via: 1.0 portolan\r\n';
+}
+
+/** What a trusted peer said of its own client is kept, and the peer appended. */
+function trustedLines(head: RequestHead, context: ForwardingContext): string {
+  const { peer } = context;
+  const before = head.joined('x-forwarded-for');
+  let lines = `X-Forwarded-For: ${before ? `${before}, ` : ''}${peer.ip}\r\n`;
+  lines += `X-Forwarded-Proto: ${head.get('x-forwarded-proto') ?? 'http'}\r\n`;
+  lines += `X-Forwarded-Host: ${head.get('x-forwarded-host') ?? head.host}\r\n`;
+  lines += `X-Forwarded-Port: ${head.get('x-forwarded-port') ?? context.port}\r\n`;
+  const prefix = `${head.get('x-forwarded-prefix') ?? ''}${context.prefix}`;
+  if (prefix !== '') lines += `X-Forwarded-Prefix: ${prefix}\r\n`;
+  const forwarded = head.joined('forwarded');
+  const own = `for=${peer.forwardedFor};host="${head.host}";proto=http`;
+  lines += `Forwarded: ${forwarded ? `${forwarded}, ` : ''}${own}\r\n`;
+  for (let index = 0; index < head.fieldCount; index++) {
+    const bits = head.fieldClass(index);
+    if ((bits & FIELD.forwarded) === 0 || (bits & FIELD.underscore) !== 0) continue;
+    const name = head.fieldName(index);
+    if (WRITTEN_ABOVE.has(name.toLowerCase())) continue;
+    lines += `${name}: ${head.fieldValue(index)}\r\n`;
+  }
+  return lines + viaLine(head);
+}
+
+const WRITTEN_ABOVE = new Set([
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-prefix',
+]);
+
+function isReplacedByName(
+  fields: MessageFields,
+  index: number,
+  dropsId: boolean,
+  maxForwards: number | undefined,
+): boolean {
+  const name = fields.fieldName(index).toLowerCase();
+  return (
+    (dropsId && name === 'x-request-id') || (maxForwards !== undefined && name === 'max-forwards')
+  );
+}
+
+/** The path to send upstream: what matched is replaced by `rewrite`, or cut when that is empty. */
+export function rewritePath(path: string, matchedPath: string, rewrite: string): string {
+  const rest = path.slice(matchedPath.length);
+  if (rest === '') return rewrite === '' ? '/' : rewrite;
+  const base = rewrite.endsWith('/') ? rewrite.slice(0, -1) : rewrite;
+  return rest.startsWith('/') ? base + rest : `${base}/${rest}`;
+}

@@ -1,0 +1,74 @@
+import {
+  type Balancer,
+  type BalancerName,
+  createBalancer,
+  type Labels,
+  matchesLabels,
+  type PickContext,
+  type Random,
+} from '@portolan/core';
+import type { UpstreamEndpoint } from './upstream-endpoint.ts';
+
+/** The endpoints of one service that carry some labels, behind one balancer. */
+export interface Cluster {
+  /** Whether a pick would find an endpoint. */
+  readonly hasEndpoints: boolean;
+  /** Whether every endpoint is ejected, so that all are tried all the same. */
+  readonly panicking: boolean;
+  pick(context: PickContext): UpstreamEndpoint | undefined;
+  /** Takes the endpoints anew; called by the upstream after every change. */
+  refresh(): void;
+}
+
+/** Where a cluster finds the endpoints of its service. */
+export interface EndpointSource {
+  readonly endpoints: readonly UpstreamEndpoint[];
+}
+
+/** Makes the cluster of a service for a subset. */
+export function createCluster(
+  source: EndpointSource,
+  subset: Labels,
+  balancerName: BalancerName,
+  deps: { readonly random: Random },
+): Cluster {
+  const balancer: Balancer = createBalancer(balancerName, deps);
+  let size = 0;
+  let panicking = false;
+
+  function refresh(): void {
+    const members: UpstreamEndpoint[] = [];
+    const usable: UpstreamEndpoint[] = [];
+    for (const endpoint of source.endpoints) {
+      if (endpoint.ip === undefined || !matchesLabels(endpoint.labels, subset)) continue;
+      members.push(endpoint);
+      if (!endpoint.outlier.ejected) usable.push(endpoint);
+    }
+    // All ejected says more about us or the network than about them: trying beats refusing.
+    panicking = usable.length === 0 && members.length > 0;
+    const chosen = panicking ? members : usable;
+    size = chosen.length;
+    balancer.update(chosen);
+  }
+
+  refresh();
+  return {
+    get hasEndpoints() {
+      return size > 0;
+    },
+    get panicking() {
+      return panicking;
+    },
+    // The balancer returns what it was given, and it was given nothing but upstream endpoints.
+    pick: (context) => balancer.pick(context) as UpstreamEndpoint | undefined,
+    refresh,
+  };
+}
+
+/** Names a cluster among those of a service. */
+export function clusterKey(subset: Labels, balancer: BalancerName): string {
+  const labels = Object.keys(subset)
+    .sort()
+    .map((key) => [key, subset[key]]);
+  return `${balancer} ${JSON.stringify(labels)}`;
+}
