@@ -11,3 +11,9 @@ export {
   REST_BASE,
   type RestAdapterOptions,
 } from './protocols/rest/rest-adapter.ts';
+export {
+  createWebhookDispatcher,
+  type WebhookDispatcher,
+  type WebhookDispatcherDeps,
+  type WebhookDispatcherOptions,
+} from './webhooks/webhook-dispatcher.ts';
