@@ -14,7 +14,7 @@ export interface CommitQueueLimits {
 export const DEFAULT_COMMIT_QUEUE_LIMITS: CommitQueueLimits = {
   maxWaitingCommits: 20_000,
   maxWaitingCharacters: 64 * 1024 * 1024,
-  maxBatchOps: 4_000,
+  maxBatchOps: 2_000,
 };
 
 /** Makes a batch durable and returns one result for each request, or throws and has changed nothing. */

@@ -1,8 +1,9 @@
+import { statfsSync } from 'node:fs';
 import type { Entry, Revision } from '@portolan/core';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import type { KeyRevisions } from './evaluate-commits.ts';
 import { decodeRecord, decodeRevisions, encodeRecord } from './record-codec.ts';
-import { damaged } from './store-fault.ts';
+import { damaged, isDiskFull, isIoError } from './store-fault.ts';
 
 type Bytes = Database<Buffer, Buffer>;
 
@@ -14,6 +15,8 @@ const MAP_BYTES = 64 * 1024 ** 3;
 const AFTER_PREFIX = Buffer.from([0xff]);
 const FIRST_KEY = Buffer.from([0]);
 const LIST_CHUNK = 2_000;
+/** A disk with less than one large batch left is full, whatever the error was called. */
+const FULL_BELOW_BYTES = 4 * 1024 * 1024;
 
 /** LMDB, holding entries in key order and, in the same transaction, the revision they are at. */
 export class LmdbDatabase {
@@ -30,6 +33,8 @@ export class LmdbDatabase {
       // Classic commits: data synced, then the meta page written through. Nothing is visible before it is durable, and a
       // failed sync leaves the last good transaction in place. docs/decisions/0003 has the comparison.
       overlappingSync: false,
+      // We gather commits ourselves; the library's own gathering makes a second promise nobody could catch.
+      eventTurnBatching: false,
       mapSize: MAP_BYTES,
       maxDbs: 4,
       maxReaders: 32,
@@ -118,6 +123,23 @@ export class LmdbDatabase {
       this.#putNumber(REVISION_KEY, revision);
     });
     this.#root.resetReadTxn();
+  }
+
+  /**
+   * Whether the last failed write was for want of space and left the database usable. LMDB reports a page written in part
+   * as an I/O error; after a failed meta page it refuses every transaction, and its writer thread would wait for ever.
+   */
+  failedForSpace(error: unknown): boolean {
+    if (isDiskFull(error)) return true;
+    if (!isIoError(error)) return false;
+    const { bavail, bsize } = statfsSync(this.#path);
+    if (bavail * bsize > FULL_BELOW_BYTES) return false;
+    try {
+      this.#root.transactionSync(() => undefined);
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   async close(): Promise<void> {

@@ -20,7 +20,7 @@ import {
 import { type CommitRequest, evaluateCommits } from './evaluate-commits.ts';
 import type { LmdbDatabase } from './lmdb-database.ts';
 import { openDataFolder } from './open-data-folder.ts';
-import { isDiskFull, storeClosed, toStoreError } from './store-fault.ts';
+import { storeClosed, toStoreError } from './store-fault.ts';
 import { checkOps } from './store-limits.ts';
 
 export interface LmdbStoreOptions {
@@ -31,6 +31,8 @@ export interface LmdbStoreOptions {
   /** Also opens a store whose last snapshot restore did not finish: only for restoring again. */
   readonly allowInterruptedRestore?: boolean;
 }
+
+const NO_SPACE = Object.assign(new Error('No space left'), { code: 'ENOSPC' });
 
 const DEFAULT_WINDOW: ChangeWindowOptions = {
   maxChanges: 50_000,
@@ -166,9 +168,10 @@ class LmdbStore implements Store {
     try {
       await this.#database.write(finalEntries, revision);
     } catch (error) {
-      const fault = toStoreError(error, this.#path, 'writing');
+      const full = this.#database.failedForSpace(error);
+      const fault = toStoreError(full ? NO_SPACE : error, this.#path, 'writing');
       // After anything but a full disk the database's own state is unknown: the next write might not even return.
-      if (!isDiskFull(error)) this.#failure = fault;
+      if (!full) this.#failure = fault;
       this.#logger.error({ err: error, code: fault.code, path: this.#path }, 'commit failed');
       throw fault;
     }

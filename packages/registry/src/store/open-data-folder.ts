@@ -1,6 +1,7 @@
 import { constants, existsSync, statSync, truncateSync } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { RegistryError } from '@portolan/core';
+import { checkDatabaseFile } from './check-database-file.ts';
 import {
   createFolder,
   type DataFolder,
@@ -14,6 +15,8 @@ import { LmdbDatabase } from './lmdb-database.ts';
 import { acquireProcessLock } from './process-lock.ts';
 import { RESTORE_MARKER_KEY } from './snapshot-format.ts';
 import { damaged, newerFormat, toStoreError } from './store-fault.ts';
+
+const TWO_META_PAGES_BYTES = 2 * 4096;
 
 /** Locks, checks and opens the folder; on any failure everything taken is given back and nothing is changed. */
 export async function openDataFolder(
@@ -31,7 +34,7 @@ export async function openDataFolder(
   let database: LmdbDatabase | undefined;
   try {
     const complete = readMarker(folder);
-    checkDatabaseFile(folder, complete);
+    if (checkSize(folder, complete)) await checkDatabaseFile(folder.databasePath);
     database = new LmdbDatabase(folder.databasePath);
     await completeDatabase(folder, complete, database);
     if (options.allowInterruptedRestore !== true) refuseInterruptedRestore(folder, database);
@@ -43,20 +46,21 @@ export async function openDataFolder(
   }
 }
 
-function checkDatabaseFile(folder: DataFolder, complete: boolean): void {
+/** Whether there is a database to check; an empty one is only right where there never was a complete one. */
+function checkSize(folder: DataFolder, complete: boolean): boolean {
   if (!existsSync(folder.databasePath)) {
-    if (complete)
-      throw damaged(
-        folder.databasePath,
-        `it is missing, though ${folder.markerPath} says that there was a store`,
-      );
-    return;
+    if (!complete) return false;
+    throw damaged(
+      folder.databasePath,
+      `it is missing, though ${folder.markerPath} says that there was a store`,
+    );
   }
   const { size } = statSync(folder.databasePath);
-  if (size >= 2 * 4096) return;
+  if (size >= TWO_META_PAGES_BYTES) return true;
   if (complete) throw damaged(folder.databasePath, `it has only ${size} bytes`);
   // A first start that ended before its first page: nothing was ever acknowledged from it.
   truncateSync(folder.databasePath, 0);
+  return false;
 }
 
 async function completeDatabase(

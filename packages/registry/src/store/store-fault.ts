@@ -12,10 +12,16 @@ function codeOf(error: unknown): string | number | undefined {
   return typeof code === 'string' || typeof code === 'number' ? code : undefined;
 }
 
-/** Whether a failed commit left the store as it was, so that a later one may be tried. */
+/** Whether the error itself says that there is no space left. */
 export function isDiskFull(error: unknown): boolean {
   const code = codeOf(error);
   return code !== undefined && FULL.has(code);
+}
+
+/** EIO, as errno or by name. */
+export function isIoError(error: unknown): boolean {
+  const code = codeOf(error);
+  return code === 5 || code === 'EIO';
 }
 
 /** What went wrong with the file system or the database, in the words of the error table. */
