@@ -327,7 +327,7 @@ export class ServerConnection implements ExchangeConnection {
   #onReadTimeout(): void {
     if (this.#phase === 'head') this.#fault(new HttpProtocolError('HEAD_TIMEOUT'));
     else if (this.#phase === 'idle') this.#closeGently();
-    else if (this.#phase === 'lingering') this.#socket.destroy();
+    else if (this.#phase === 'lingering') this.#endLinger();
     else if (this.#phase === 'exchange') this.#checkExchange();
   }
 
@@ -367,7 +367,7 @@ export class ServerConnection implements ExchangeConnection {
 
   #endInput(): void {
     if (this.#held.length > 0 || this.#socket.destroyed) return;
-    if (this.#phase === 'lingering') this.#socket.destroy();
+    if (this.#phase === 'lingering') this.#socket.destroySoon();
     else if (this.#phase === 'head') this.#fault(new HttpProtocolError('HEAD_TRUNCATED'));
     else if (this.#phase === 'idle') this.#closeGently();
     else if (this.#phase === 'exchange') {
@@ -419,15 +419,17 @@ export class ServerConnection implements ExchangeConnection {
     this.#socket.end();
     if (this.#socket.isPaused()) this.#socket.resume();
     this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.lingerTimeoutMs);
-    if (this.#inputEnded) this.#destroyOnceSent();
+    if (this.#inputEnded) this.#socket.destroySoon();
   }
 
   #closeGently(): void {
     this.#linger();
   }
 
-  #destroyOnceSent(): void {
-    if (this.#socket.writableLength === 0) this.#socket.destroySoon();
+  /** A client that still takes its response gets the whole of it; the write timer cuts off one that does not. */
+  #endLinger(): void {
+    if (this.#socket.writableLength === 0) this.#socket.destroy();
+    else this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.lingerTimeoutMs);
   }
 }
 
