@@ -143,8 +143,9 @@ export function fromRouteDocument(document: unknown, path = '$'): StoredRoute {
   const timeoutMs = reader.optional('timeoutMs', () => reader.number('timeoutMs'));
   const retries = reader.optional('retries', () => reader.object('retries'));
   const perTryTimeoutMs = retries?.optional('perTryTimeoutMs', (at, name) => at.number(name));
-  const balancer = reader.optional('balancer', (): BalancerName =>
-    reader.oneOf('balancer', ['weighted-round-robin', 'least-request']),
+  const balancer = reader.optional(
+    'balancer',
+    (): BalancerName => reader.oneOf('balancer', ['weighted-round-robin', 'least-request']),
   );
   return {
     name: reader.string('name'),
