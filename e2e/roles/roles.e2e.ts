@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { startPortolan } from '../support/portolan-process.ts';
+import { call, register } from '../support/registry-api.ts';
+import { startSteadyLoad } from '../support/steady-load.ts';
+import { startUpstream } from '../support/upstream-service.ts';
+
+test('rule 10: an edge gateway serves on while the registry is away, and starts cold from its snapshot', async () => {
+  const upstream = await startUpstream('edge');
+  const registry = await startPortolan({ args: ['--role', 'registry'] });
+  await register(registry.control, 'edge', upstream.port);
+  const edge = await startPortolan({ args: ['--role', 'gateway', '--registry', registry.control] });
+  await eventually(async () =>
+    (await call(edge.gateway, 'GET', '/edge/')).status === 200 ? true : undefined,
+  );
+  const load = startSteadyLoad(`${edge.gateway}/edge/`, { lanes: 4 });
+  await registry.stop('SIGKILL');
+  await sleep(1_500);
+  const tally = await load.stop();
+  expect(tally.failures).toEqual([]);
+  expect(tally.sent).toBeGreaterThan(100);
+
+  await edge.stop('SIGKILL');
+  const again = await startPortolan({
+    dataDir: edge.dataDir,
+    args: ['--role', 'gateway', '--registry', registry.control],
+  });
+  expect((await call(again.gateway, 'GET', '/edge/')).body).toContain('edge /');
+  await again.dispose();
+  await edge.dispose();
+  await registry.dispose();
+  await upstream.stop('SIGKILL');
+});
