@@ -1,0 +1,108 @@
+import type { Clock, LeaseSpec } from '@portolan/core';
+import type { InstanceRecord, RecordDelta } from '../catalogue/instance-record.ts';
+import { TimerWheel, WheelNode } from '../time/timer-wheel.ts';
+
+const TICK_MS = 50;
+
+class Lease extends WheelNode {
+  readonly key: string;
+  spec: LeaseSpec;
+  dueMs = 0;
+  expired = false;
+  constructor(key: string, spec: LeaseSpec) {
+    super();
+    this.key = key;
+    this.spec = spec;
+  }
+}
+
+/**
+ * Who has to be heard from, and until when. Renewal moves a number in memory; the wheel notices on the old due time that
+ * there is a newer one, so that a heartbeat costs neither a timer nor an allocation.
+ */
+export class LeaseTable {
+  readonly #leases = new Map<string, Lease>();
+  readonly #clock: Clock;
+  readonly #wheel: TimerWheel<Lease>;
+
+  /** `onExpired` is told once per expiry; the lease stays expired until renewed or removed. */
+  constructor(clock: Clock, onExpired: (keys: readonly string[]) => void) {
+    this.#clock = clock;
+    this.#wheel = new TimerWheel<Lease>(
+      {
+        tickMs: TICK_MS,
+        onDue: (leases) => {
+          const nowMs = clock.now();
+          const expired: string[] = [];
+          for (const lease of leases) {
+            if (lease.dueMs > nowMs) this.#wheel.schedule(lease, lease.dueMs);
+            else {
+              lease.expired = true;
+              expired.push(lease.key);
+            }
+          }
+          if (expired.length > 0) onExpired(expired);
+        },
+      },
+      clock,
+    );
+  }
+
+  get size(): number {
+    return this.#leases.size;
+  }
+
+  /** Follows the catalogue: a new or changed registration has a full term from now. */
+  follow({ key, before, after }: RecordDelta): void {
+    if (!after) this.#drop(key);
+    else if (!before || before.registrationRevision !== after.registrationRevision) {
+      this.#grant(key, after);
+    }
+  }
+
+  /** False without a lease. Reports through `wasExpired` that somebody has to hear of its return. */
+  renew(key: string): 'none' | 'renewed' | 'returned' {
+    const lease = this.#leases.get(key);
+    if (!lease) return 'none';
+    lease.dueMs = this.#clock.now() + lease.spec.ttlMs;
+    if (!lease.expired) return 'renewed';
+    lease.expired = false;
+    this.#wheel.schedule(lease, lease.dueMs);
+    return 'returned';
+  }
+
+  isExpired(key: string): boolean {
+    return this.#leases.get(key)?.expired ?? false;
+  }
+
+  get(key: string): { readonly spec: LeaseSpec; readonly remainingMs: number } | undefined {
+    const lease = this.#leases.get(key);
+    if (!lease) return undefined;
+    return { spec: lease.spec, remainingMs: Math.max(0, lease.dueMs - this.#clock.now()) };
+  }
+
+  close(): void {
+    this.#wheel.close();
+  }
+
+  #grant(key: string, record: InstanceRecord): void {
+    const spec = record.instance.lease;
+    if (!spec) {
+      this.#drop(key);
+      return;
+    }
+    const lease = this.#leases.get(key) ?? new Lease(key, spec);
+    this.#leases.set(key, lease);
+    lease.spec = spec;
+    lease.expired = false;
+    lease.dueMs = this.#clock.now() + spec.ttlMs;
+    this.#wheel.schedule(lease, lease.dueMs);
+  }
+
+  #drop(key: string): void {
+    const lease = this.#leases.get(key);
+    if (!lease) return;
+    this.#wheel.cancel(lease);
+    this.#leases.delete(key);
+  }
+}
