@@ -1,4 +1,4 @@
-import { type ConfigNode, formatOrigin, formatPath, type Origin } from './config-node.ts';
+import { type ConfigNode, formatOrigin, formatPath, toPlain } from './config-node.ts';
 
 /** One set value, for people. */
 export interface ConfigLine {
@@ -11,7 +11,10 @@ const SECRET = /secret|password|passwd|token|credential|private[-_]?key|authoriz
 const MASK = '********';
 
 /** Every value with where it was said, in order; what looks like a secret is masked. */
-export function describeConfig(merged: ConfigNode): ConfigLine[] {
+export function describeConfig(
+  merged: ConfigNode,
+  options: { readonly mask: boolean } = { mask: true },
+): ConfigLine[] {
   const lines: ConfigLine[] = [];
   const walk = (node: ConfigNode, path: readonly (string | number)[]): void => {
     if (node.type === 'map') {
@@ -19,7 +22,11 @@ export function describeConfig(merged: ConfigNode): ConfigLine[] {
     } else if (node.type === 'list' && node.items.some((item) => item.type !== 'scalar')) {
       for (const [index, item] of node.items.entries()) walk(item, [...path, index]);
     } else {
-      lines.push({ path: formatPath(path), value: shown(node, path), from: from(node.origin) });
+      lines.push({
+        path: formatPath(path),
+        value: options.mask ? shown(node, path) : toPlain(node),
+        from: formatOrigin(node.origin),
+      });
     }
   };
   walk(merged, []);
@@ -37,8 +44,4 @@ function shown(node: ConfigNode, path: readonly (string | number)[]): unknown {
 /** `redis://user:secret@host` keeps its host. */
 function maskUserInfo(text: string): string {
   return text.replace(/^([a-z][a-z0-9+.-]*:\/\/)[^@/\s]+@/i, `$1${MASK}@`);
-}
-
-function from(origin: Origin): string {
-  return formatOrigin(origin);
 }
