@@ -483,7 +483,7 @@ if (!openssl) process.stdout.write('https probe tests skipped: no openssl to mak
 describe.skipIf(!openssl)('https probe', () => {
   let folder = '';
   let server: Loopback;
-  let names: (string | false | undefined)[] = [];
+  let names: (string | false | null | undefined)[] = [];
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'portolan-probe-'));
