@@ -1,3 +1,9 @@
+export {
+  DEFAULT_REGISTRY_OPTIONS,
+  type RegistryOptions,
+  type RegistryOptionsInput,
+} from './options/registry-options.ts';
+export { createRegistry, type LocalRegistry, type RegistryDeps } from './registry.ts';
 export { type LmdbStoreOptions, openLmdbStore } from './store/lmdb-store.ts';
 export {
   type RestoreOptions,

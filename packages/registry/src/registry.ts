@@ -1,0 +1,252 @@
+import {
+  type AddressPolicy,
+  type Clock,
+  type HealthProbe,
+  type Heartbeat,
+  type HeartbeatOutcome,
+  type Instance,
+  type InstanceRef,
+  type Logger,
+  type Metrics,
+  type Random,
+  type Registry,
+  RegistryError,
+  type Revision,
+  type ServiceView,
+  type Store,
+} from '@portolan/core';
+import { Catalogue } from './catalogue/catalogue.ts';
+import { CatalogueFeed } from './catalogue/catalogue-feed.ts';
+import type { RecordDelta } from './catalogue/instance-record.ts';
+import { CheckScheduler } from './checks/check-scheduler.ts';
+import { encodeRoute, encodeWebhook } from './codec/document-codec.ts';
+import { refKey } from './codec/keys.ts';
+import { createHealthReconciler } from './health/reconciler.ts';
+import { LeaseTable } from './leases/lease-table.ts';
+import { type RegistryOptionsInput, resolveRegistryOptions } from './options/registry-options.ts';
+import { createRegistryMetrics } from './telemetry/registry-metrics.ts';
+import { createDocuments } from './write/documents.ts';
+import { InstanceWriter, mergeLabels, notFound } from './write/instance-writer.ts';
+import { KeyLock } from './write/key-lock.ts';
+import { createNamespaces } from './write/namespaces.ts';
+import { validateRoute, validateWebhook } from './write/validate-route.ts';
+
+export interface RegistryDeps {
+  /** Stays the caller's: `close` does not close it. */
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly probes: readonly HealthProbe[];
+  readonly addressPolicy: AddressPolicy;
+  /** Why the port cannot be reached; undefined when it accepts. Absent: `preflight` is not asked for. */
+  readonly preflight?: (address: string, port: number) => Promise<string | undefined>;
+}
+
+/** The registry of this process, and what only its composition root does with it. */
+export interface LocalRegistry extends Registry {
+  /** Thresholds and defaults for what comes from now on; window sizes stay. */
+  updateOptions(options: RegistryOptionsInput): void;
+  /** Views newer than `from`; undefined when some removals are forgotten. */
+  viewsSince(from: Revision): readonly ServiceView[] | undefined;
+}
+
+/** Loads the catalogue from the store and starts leases and checks. Rejects with what the store says. */
+export async function createRegistry(
+  input: RegistryOptionsInput,
+  deps: RegistryDeps,
+): Promise<LocalRegistry> {
+  const { store, clock, random, logger } = deps;
+  let options = resolveRegistryOptions(input);
+  let closed = false;
+  let loaded = false;
+
+  const metrics = createRegistryMetrics(deps.metrics, () => ({
+    watchers: () => catalogue.subscribers.count,
+    revision: () => catalogue.revision,
+    protectedServices: () => catalogue.protectedServices,
+    damaged: () => catalogue.damaged.size,
+    statuses: () => countStatuses(catalogue.instances()),
+  }));
+  const onApplied = (deltas: readonly RecordDelta[], displaced: readonly string[]): void => {
+    for (const delta of deltas) {
+      leases.follow(delta);
+      checks.follow(delta, !loaded);
+    }
+    reconciler.onApplied(deltas, displaced);
+  };
+  const catalogue = new Catalogue(
+    { eventWindowSize: options.events.windowSize, maxTombstones: options.tombstones.max },
+    { logger, wallNow: () => clock.wallNow(), onApplied },
+  );
+  const leases = new LeaseTable(clock, (keys) => reconciler.mark(keys));
+  const checks = new CheckScheduler(options.checks, {
+    clock,
+    random,
+    logger,
+    metrics,
+    probes: deps.probes,
+    onChanged: (key) => reconciler.mark([key]),
+  });
+  const reconciler = createHealthReconciler({
+    options: () => options,
+    catalogue,
+    leases,
+    checks,
+    store,
+    clock,
+    random,
+    logger,
+    metrics,
+  });
+  const lock = new KeyLock();
+  const renewed = (key: string): void => {
+    if (leases.renew(key) === 'returned') reconciler.mark([key]);
+  };
+  const writer = new InstanceWriter({
+    options: () => options,
+    addressPolicy: deps.addressPolicy,
+    catalogue,
+    store,
+    clock,
+    metrics,
+    lock,
+    onRenewed: renewed,
+    ...(deps.preflight === undefined ? {} : { preflight: deps.preflight }),
+  });
+  const shared = { store, lock, reached: catalogue.reached };
+  const routeDocuments = createDocuments({
+    ...shared,
+    kind: 'route',
+    shelf: catalogue.routeShelf,
+    encode: encodeRoute,
+    validate: validateRoute,
+  });
+  const webhooks = createDocuments({
+    ...shared,
+    kind: 'webhook',
+    shelf: catalogue.webhooks,
+    encode: encodeWebhook,
+    validate: validateWebhook,
+  });
+  const namespaces = createNamespaces({ ...shared, catalogue });
+  const feed = new CatalogueFeed(catalogue, store, clock, logger);
+  await feed.start();
+  loaded = true;
+
+  /** Refuses writes of a registry that is closing: what is acknowledged must also be seen. */
+  function open(): void {
+    if (closed) {
+      throw new RegistryError('SHUTTING_DOWN', { detail: 'The registry is shutting down.' });
+    }
+  }
+
+  async function heartbeat(ref: InstanceRef, beat?: Heartbeat): Promise<HeartbeatOutcome> {
+    open();
+    const key = refKey(ref);
+    const record = catalogue.record(key);
+    if (!record) {
+      metrics.heartbeats('unknown');
+      return notFound(ref);
+    }
+    let { instance } = record;
+    if (beat?.metadata && mergeLabels(instance.metadata, beat.metadata) !== instance.metadata) {
+      instance = await writer.patch(ref, { metadata: beat.metadata });
+    }
+    if (beat?.status) instance = await report(ref, instance, beat, beat.status);
+    renewed(key);
+    metrics.heartbeats('renewed');
+    const lease = leases.get(key);
+    return { instance, ...(lease === undefined ? {} : { ttlMs: lease.remainingMs }) };
+  }
+
+  async function report(
+    ref: InstanceRef,
+    instance: Instance,
+    beat: Heartbeat,
+    status: NonNullable<Heartbeat['status']>,
+  ): Promise<Instance> {
+    const output = beat.output ?? 'as reported by the instance';
+    if (checks.report(refKey(ref), status, output, beat.checkId)) {
+      await reconciler.settled();
+      return catalogue.instance(ref) ?? instance;
+    }
+    if (beat.checkId !== undefined || instance.checks.length > 0) {
+      throw new RegistryError('CHECK_NOT_FOUND', {
+        detail: `Instance "${ref.id}" has no ttl check${beat.checkId === undefined ? '' : ` "${beat.checkId}"`} that takes a report.`,
+      });
+    }
+    return writer.reportStatus(ref, status);
+  }
+
+  return {
+    get revision() {
+      return catalogue.revision;
+    },
+    services: (namespace) => catalogue.services(namespace),
+    view: (service) => catalogue.view(service),
+    viewsSince: (from) => catalogue.viewsSince(from),
+    instance: (ref) => catalogue.instance(ref),
+    routes: () => catalogue.routes(),
+    subscribe: (listener) => catalogue.subscribe(listener),
+    subscribeService: (service, listener) => catalogue.subscribeService(service, listener),
+    events: catalogue.events,
+    async register(registration, context) {
+      open();
+      return writer.register(registration, context);
+    },
+    async registerBatch(registrations, context) {
+      open();
+      return writer.registerBatch(registrations, context);
+    },
+    heartbeat,
+    renewBatch(refs) {
+      const unknown: InstanceRef[] = [];
+      for (const ref of refs) {
+        const key = refKey(ref);
+        if (catalogue.record(key)) renewed(key);
+        else unknown.push(ref);
+      }
+      if (refs.length > unknown.length) metrics.heartbeats('renewed', refs.length - unknown.length);
+      if (unknown.length > 0) metrics.heartbeats('unknown', unknown.length);
+      return unknown;
+    },
+    async patch(ref, patch) {
+      open();
+      return writer.patch(ref, patch);
+    },
+    async deregister(ref) {
+      open();
+      return writer.deregister(ref);
+    },
+    async setIntent(ref, patch) {
+      open();
+      return writer.setIntent(ref, patch);
+    },
+    intent: (ref) => catalogue.intent(refKey(ref)),
+    lease: (ref) => leases.get(refKey(ref)),
+    checks: (ref) => checks.states(refKey(ref)),
+    routeDocuments,
+    webhooks,
+    ...namespaces,
+    updateOptions(next) {
+      options = resolveRegistryOptions(next);
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      checks.close();
+      leases.close();
+      await reconciler.close();
+      await feed.close();
+      catalogue.subscribers.clear();
+    },
+  };
+}
+
+function countStatuses(instances: Iterable<Instance>): Record<string, number> {
+  const counts: Record<string, number> = { passing: 0, warning: 0, critical: 0, unknown: 0 };
+  for (const { status } of instances) counts[status] = (counts[status] ?? 0) + 1;
+  return counts;
+}
