@@ -1,11 +1,11 @@
+export type { CallScope, IfRevision, StreamOptions } from './calls/caller.ts';
+export type { NamespaceDocument } from './calls/namespace-calls.ts';
+export type { RestoreMode } from './calls/snapshot-calls.ts';
 export {
-  type CallScope,
   type ClientDeps,
   type ClientOptions,
   createClient,
-  type IfRevision,
   type PortolanClient,
-  type StreamOptions,
 } from './client.ts';
 export type { DiscoverOptions, Discovery, DiscoveryEvents } from './discover/discovery.ts';
 export {
@@ -50,6 +50,9 @@ export type {
   ServiceDocument,
   StatusDocument,
   ViewDocument,
+  WebhookBody,
+  WebhookDocument,
+  WebhookFailureDocument,
   WireDuration,
 } from './wire/documents.ts';
 export { fromInstanceDocument, fromRouteDocument, fromViewDocument } from './wire/from-wire.ts';

@@ -19,6 +19,8 @@ export interface CallOptions {
   readonly query?: Query;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as it is, instead of `body`. */
+  readonly rawBody?: { readonly type: string; readonly bytes: Uint8Array<ArrayBuffer> };
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
@@ -79,6 +81,7 @@ export function createTransport(
   /** Resolves with the head; `done` must be called once the body is read or given up. */
   async function send(method: string, url: string, call: CallOptions, accept: string) {
     const controller = new AbortController();
+    const payload = toPayload(call);
     const timeoutMs = call.timeoutMs ?? options.timeoutMs;
     let timedOut = false;
     const timer = deps.clock.setTimer(timeoutMs, () => {
@@ -110,10 +113,10 @@ export function createTransport(
         signal: controller.signal,
         headers: {
           accept,
-          ...(call.body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...(payload === undefined ? {} : { 'content-type': payload.type }),
           ...call.headers,
         },
-        ...(call.body === undefined ? {} : { body: JSON.stringify(call.body) }),
+        ...(payload === undefined ? {} : { body: payload.bytes }),
       });
       return { response, done, explain, cancelTimer: () => timer.cancel() };
     } catch (error) {
@@ -175,6 +178,11 @@ export function createTransport(
         }
       }, call.signal),
   };
+}
+
+function toPayload({ body, rawBody }: CallOptions) {
+  if (rawBody) return rawBody;
+  return body === undefined ? undefined : { type: 'application/json', bytes: JSON.stringify(body) };
 }
 
 function isAway(error: PortolanError): boolean {

@@ -222,3 +222,36 @@ export interface StatusDocument {
   readonly role: string;
   readonly [member: string]: unknown;
 }
+
+/** A webhook to put. */
+export interface WebhookBody {
+  /** Absolute http or https URL. */
+  readonly url: string;
+  /** Signs the deliveries; 16 to 256 characters; never sent back. */
+  readonly secret: string;
+  /** Default: all. */
+  readonly events?: readonly RegistryEvent['type'][];
+  readonly namespace?: string;
+  readonly service?: string;
+}
+
+/** A webhook in answers. */
+export interface WebhookDocument {
+  readonly id: string;
+  readonly url: string;
+  readonly events: readonly string[];
+  readonly namespace: string | null;
+  readonly service: string | null;
+  readonly createRevision: number;
+  readonly modifyRevision: number;
+}
+
+export interface WebhookFailureDocument {
+  readonly deliveryId: string;
+  readonly revision: number;
+  readonly at: string;
+  readonly attempts: number;
+  /** `dropped`: never tried, for lack of room. */
+  readonly outcome: 'failed' | 'dropped';
+  readonly reason: string;
+}

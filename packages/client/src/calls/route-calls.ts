@@ -1,0 +1,43 @@
+import type { RouteBody, RouteDocument } from '../wire/documents.ts';
+import type { Caller, CallScope, IfRevision } from './caller.ts';
+
+/** A call that only happens when the route is where the caller thinks. */
+export interface GuardedScope extends CallScope {
+  readonly if?: IfRevision;
+}
+
+/** Routes of the gateway. */
+export function createRouteCalls({ call, list }: Caller) {
+  const pathOf = (name: string) => `/routes/${encodeURIComponent(name)}`;
+
+  return {
+    list: (scope?: CallScope) => list<RouteDocument>('routes', '/routes', { scope }),
+    get: (name: string, scope?: CallScope) => call<RouteDocument>('GET', pathOf(name), { scope }),
+    put: (name: string, body: RouteBody, scope?: GuardedScope) =>
+      call<RouteDocument>('PUT', pathOf(name), { scope, body, ...toGuard(scope) }),
+    delete: (name: string, scope?: GuardedScope) =>
+      call<{ readonly deleted: RouteDocument }>('DELETE', pathOf(name), {
+        scope,
+        ...toGuard(scope),
+      }),
+    /** In the order of the destinations, or by the `version` of their labels. */
+    setWeights: (
+      name: string,
+      weights: readonly number[] | Readonly<Record<string, number>>,
+      scope?: GuardedScope,
+    ) =>
+      call<RouteDocument>('PUT', `${pathOf(name)}/weights`, {
+        scope,
+        body: { weights },
+        ...toGuard(scope),
+      }),
+  };
+}
+
+function toGuard(scope: GuardedScope | undefined): { headers?: Record<string, string> } {
+  const condition = scope?.if;
+  if (condition === undefined) return {};
+  const headers: Record<string, string> =
+    condition === 'absent' ? { 'if-none-match': '*' } : { 'if-match': `"${condition}"` };
+  return { headers };
+}
