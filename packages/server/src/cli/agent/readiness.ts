@@ -8,7 +8,8 @@ import { runScript } from './script-check.ts';
 export interface ReadinessOptions {
   /** The first check decides; without one the port has to accept. */
   readonly check: CheckOption | undefined;
-  readonly address: string;
+  /** Where the application listens, as far as it is known now. */
+  readonly address: () => string;
   readonly port: number;
   readonly startTimeoutMs: number;
   readonly timeoutMs: number;
@@ -29,7 +30,8 @@ export async function untilReady(options: ReadinessOptions, clock: Clock): Promi
 }
 
 async function isReady(options: ReadinessOptions, clock: Clock): Promise<boolean> {
-  const { check, address, port } = options;
+  const { check, port } = options;
+  const address = options.address();
   const timeLimit = new AbortController();
   const timer = clock.setTimer(options.timeoutMs, () => timeLimit.abort());
   const signal = AbortSignal.any([options.signal, timeLimit.signal]);

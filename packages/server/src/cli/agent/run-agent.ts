@@ -8,12 +8,15 @@ import type { Clock } from '@portolan/core';
 import type { CheckOption } from '../check-option.ts';
 import { CliError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
+import { toAuthority } from '../output/instance-columns.ts';
+import type { AddressSource } from './address-source.ts';
 import type { Application, ApplicationEnd } from './application.ts';
 import { untilReady } from './readiness.ts';
 import { runScript } from './script-check.ts';
 
 export interface AgentOptions {
-  readonly registration: RegistrationBody;
+  readonly port: number;
+  readonly toRegistration: (address: string) => RegistrationBody;
   readonly checks: readonly CheckOption[];
   readonly intervalMs: number;
   readonly timeoutMs: number;
@@ -28,10 +31,15 @@ export interface AgentDeps {
   readonly context: CliContext;
   readonly client: PortolanClient;
   readonly application: Application;
+  readonly addresses: AddressSource;
   readonly log: (line: string) => void;
 }
 
+/** Where an application on this machine most likely answers while no registry has shown our address. */
+const UNKNOWN_ADDRESS = '127.0.0.1';
 const STOP_SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGQUIT'];
+/** The check that carries the scripts' outcome to the registry. */
+export const SCRIPT_CHECK_ID = 'script';
 /** Handed to the application as they come. */
 const PASSED_SIGNALS: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'];
 
@@ -40,7 +48,7 @@ const PASSED_SIGNALS: readonly NodeJS.Signals[] = ['SIGHUP', 'SIGUSR1', 'SIGUSR2
  * with the exit code for the agent, which is the application's.
  */
 export async function runAgent(options: AgentOptions, deps: AgentDeps): Promise<number> {
-  const { context, application, log } = deps;
+  const { context, application, addresses, log } = deps;
   const { clock } = context;
   const stopping = new AbortController();
   const hurry = new AbortController();
@@ -65,30 +73,29 @@ export async function runAgent(options: AgentOptions, deps: AgentDeps): Promise<
   ];
   const over = new AbortController();
   void application.ended.then(() => over.abort());
+  /** The application ended, or it is to end. */
+  const left = AbortSignal.any([stopping.signal, over.signal]);
   try {
     const ready = await untilReady(
       {
         check: options.checks[0],
-        address: options.registration.address,
-        port: options.registration.port,
+        address: () => addresses.address ?? UNKNOWN_ADDRESS,
+        port: options.port,
         startTimeoutMs: options.startTimeoutMs,
         timeoutMs: options.timeoutMs,
-        signal: AbortSignal.any([stopping.signal, over.signal]),
+        signal: left,
       },
       clock,
     );
     if (!ready) return await endUnready();
-    const handle = register(options, deps);
-    const scripts = runScripts(
-      options,
-      handle,
-      clock,
-      AbortSignal.any([stopping.signal, over.signal]),
-    );
-    await Promise.race([application.ended, aborted(stopping.signal)]);
-    log(stopSignal ? `${stopSignal}: deregistering` : 'the application ended: deregistering');
-    await Promise.all([handle.close(), scripts]);
-    if (application.running && !hurry.signal.aborted) {
+    const address = await Promise.race([addresses.found, aborted(left)]);
+    const handle = address === undefined ? undefined : register(address, options, deps);
+    const scripts = handle ? runScripts(options, handle, clock, left) : undefined;
+    await aborted(left);
+    const why = stopSignal ?? 'the application ended';
+    log(handle ? `${why}: deregistering` : `${why}; it was never registered`);
+    await Promise.all([handle?.close(), scripts]);
+    if (handle && application.running && !hurry.signal.aborted) {
       log(`draining for ${options.drainMs} ms`);
       const cut = AbortSignal.any([hurry.signal, over.signal]);
       await wait(options.drainMs, clock, cut);
@@ -112,7 +119,7 @@ export async function runAgent(options: AgentOptions, deps: AgentDeps): Promise<
       `The application was not ready within ${options.startTimeoutMs} ms and was stopped.`,
       {
         hints: [
-          `It has to answer at ${options.registration.address}:${options.registration.port}; --start-timeout gives it longer.`,
+          `It has to answer at ${toAuthority(addresses.address ?? UNKNOWN_ADDRESS, options.port)}; --start-timeout gives it longer.`,
         ],
       },
     );
@@ -129,15 +136,22 @@ export async function runAgent(options: AgentOptions, deps: AgentDeps): Promise<
   }
 }
 
-function register(options: AgentOptions, { client, log }: AgentDeps): RegistrationHandle {
-  const handle = client.register(options.registration);
+function register(
+  address: string,
+  options: AgentOptions,
+  { client, log }: AgentDeps,
+): RegistrationHandle {
+  const handle = client.register(options.toRegistration(address));
   handle.on('registered', (instance) =>
-    log(`registered ${instance.id} at ${instance.address}:${instance.port}, ${instance.status}`),
+    log(
+      `registered ${instance.id} at ${toAuthority(instance.address, instance.port)}, ${instance.status}`,
+    ),
   );
   let told = '';
   handle.on('state', (state) => {
     if (state === 'registered') told = '';
     if (state === 'away') log('the registry is away; the application runs on');
+    if (state === 'failed') log('it is not registered; the application runs on without');
   });
   handle.on('error', (error) => {
     // Said once, not at every try.
@@ -172,16 +186,16 @@ async function runScripts(
       order.indexOf(b.status) > order.indexOf(a.status) ? b : a,
     );
     if (worst.status !== reported) {
-      const delivered = await handle.heartbeat(worst);
+      const delivered = await handle.heartbeat({ ...worst, checkId: SCRIPT_CHECK_ID });
       reported = delivered ? worst.status : '';
     }
     await wait(options.intervalMs, clock, signal);
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
+function aborted(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve(undefined);
+    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
 }

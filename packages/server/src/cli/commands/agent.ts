@@ -1,8 +1,8 @@
 import type { CheckBody, RegistrationBody } from '@portolan/client';
 import { type Command, Option } from 'commander';
+import { createAddressSource } from '../agent/address-source.ts';
 import { startApplication } from '../agent/application.ts';
-import { findLocalAddress, isLoopbackUrl } from '../agent/local-address.ts';
-import { runAgent } from '../agent/run-agent.ts';
+import { runAgent, SCRIPT_CHECK_ID } from '../agent/run-agent.ts';
 import { CHECK_EXPECTED, type CheckOption, collectCheck, toCheckBody } from '../check-option.ts';
 import { CliError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
@@ -91,16 +91,24 @@ export function addAgent(program: Command, context: CliContext): void {
       const log = (line: string) =>
         void context.stderr.write(`portolan agent: ${toPrintable(line)}\n`);
       const client = clientFor(command, context);
-      const address = options.address ?? (await chooseAddress(client.urls, context, log));
-      const registration = toRegistration(options, address, globalOptions(command).namespace);
+      refuseMixedChecks(options.check ?? []);
+      const { namespace } = globalOptions(command);
       const application = startApplication([file, ...args], {
         stdinIsTerminal: context.stdin.isTTY === true,
         cwd: context.cwd,
         env: { ...context.env, PORT: context.env.PORT ?? String(options.port) },
       });
+      const searching = new AbortController();
+      void application.ended.then(() => searching.abort());
+      const { clock, random } = context;
+      const addresses = createAddressSource(
+        { given: options.address, urls: client.urls, signal: searching.signal },
+        { clock, random, log },
+      );
       context.exitCode = await runAgent(
         {
-          registration,
+          port: options.port,
+          toRegistration: (address) => toRegistration(options, address, namespace),
           checks: options.check ?? [],
           intervalMs: options.interval,
           timeoutMs: options.timeout,
@@ -108,27 +116,18 @@ export function addAgent(program: Command, context: CliContext): void {
           drainMs: options.drain,
           graceMs: options.grace,
         },
-        { context, client, application, log },
+        { context, client, application, addresses, log },
       );
     });
 }
 
-async function chooseAddress(
-  urls: readonly string[],
-  context: CliContext,
-  log: (line: string) => void,
-): Promise<string> {
-  for (const url of urls) {
-    const address = isLoopbackUrl(url)
-      ? '127.0.0.1'
-      : await findLocalAddress(url, 2_000, context.clock);
-    if (address === undefined) continue;
-    log(`address ${address}, by which the registry at ${url} is reached`);
-    return address;
-  }
-  throw new CliError('No registry answers, so the address to register is not known.', {
-    exit: 'unreachable',
-    hints: ['Name it with --address, then the application runs also while the registry is away.'],
+/** A heartbeat reports on one of them, so the other would run out. */
+function refuseMixedChecks(checks: readonly CheckOption[]): void {
+  const kinds = new Set(checks.map((check) => check.kind));
+  if (!kinds.has('ttl') || !kinds.has('script')) return;
+  throw new CliError('--check ttl and --check script cannot be combined.', {
+    exit: 'usage',
+    hints: ["A script's outcome is kept for three intervals already; --ttl sets the lease."],
   });
 }
 
@@ -145,7 +144,7 @@ function toRegistration(
   });
   // A script's outcome travels with heartbeats, as a check that the registry only keeps time for.
   if (check?.some((item) => item.kind === 'script')) {
-    checks.push({ id: 'script', ttl: `${Math.max(3 * options.interval, 30_000)}ms` });
+    checks.push({ id: SCRIPT_CHECK_ID, ttl: `${Math.max(3 * options.interval, 30_000)}ms` });
   }
   return {
     service,
