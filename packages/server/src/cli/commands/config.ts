@@ -4,12 +4,11 @@ import { describeConfig } from '../../config/describe-config.ts';
 import { configJsonSchema } from '../../config/leaves.ts';
 import { type LoadedConfig, loadConfig } from '../../config/load-config.ts';
 import { CliError } from '../cli-error.ts';
-import type { AddCommand } from '../command-table.ts';
 import type { CliContext } from '../context.ts';
 import { addConfigFlags, configSourcesOf } from './config-flags.ts';
 
 /** `portolan config show|check|schema`. */
-export const addConfigCommand: AddCommand = (program, context) => {
+export function addConfigCommand(program: Command, context: CliContext): void {
   const config = program.command('config').description('show or check the configuration');
 
   addConfigFlags(
@@ -39,7 +38,7 @@ export const addConfigCommand: AddCommand = (program, context) => {
     .command('schema')
     .description('print the JSON Schema of portolan.yaml, for editors')
     .action(() => void context.stdout.write(`${JSON.stringify(configJsonSchema(), null, 2)}\n`));
-};
+}
 
 /** Ends the command with exit code 78 and every problem on a line of its own. */
 export function failOnProblems(loaded: LoadedConfig): void {
