@@ -7,7 +7,9 @@ import type {
   Metrics,
   Random,
   ServiceKey,
+  ServiceView,
   StoredRoute,
+  TimerHandle,
 } from '@portolan/core';
 import { serviceId } from '@portolan/core';
 import { ConnectionPool, createHttpServer, TimerWheel } from '@portolan/http';
@@ -29,8 +31,10 @@ import type { RouteQuery } from './routing/route-match.ts';
 import { createRouteTable, type RouteTable } from './routing/route-table.ts';
 import { createZeroConfigRoutes } from './routing/zero-config-routes.ts';
 import type { Cluster } from './upstream/cluster.ts';
+import { createDialledAddresses } from './upstream/dialled-addresses.ts';
 import { createEndpointResolver, type Resolve } from './upstream/endpoint-resolver.ts';
-import { createUpstream, type Upstream } from './upstream/upstream.ts';
+import { createUpstream } from './upstream/upstream.ts';
+import { createUpstreams } from './upstream/upstreams.ts';
 
 export interface GatewayDeps {
   readonly catalogue: CatalogueReader;
@@ -70,8 +74,21 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   const { catalogue, clock, random, logger } = deps;
   const wheel = new TimerWheel(clock);
   const pool = new ConnectionPool(compiled.pool, { clock, wheel });
-  const resolver = createEndpointResolver(compiled.resolver, deps);
-  const upstreams = new Map<string, Upstream>();
+  const addresses = createDialledAddresses((ip, unusedPort) => pool.forget(ip, unusedPort));
+  const resolver = createEndpointResolver(compiled.resolver, { ...deps, addresses });
+  const upstreams = createUpstreams({
+    create: (service) =>
+      createUpstream(service, compiled, {
+        clock,
+        random,
+        logger,
+        onEndpointAdded: resolver.add,
+        onEndpointGone: resolver.remove,
+        onEjected: (ejecting) => metrics.ejections(ejecting.id).inc(),
+        onEmpty: (empty) => upstreams.release(empty),
+      }),
+    view: (service) => catalogue.view(service),
+  });
   const zeroConfig = createZeroConfigRoutes();
   const zeroConfigRoutes = new Map<string, CompiledRoute>();
   const nextRequestId = createRequestIds(random);
@@ -80,6 +97,9 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     active: activeRequests,
   });
   let table: RouteTable<CompiledRoute> = createRouteTable<CompiledRoute>([], toCompiled);
+  /** The clusters of configured routes. */
+  let usedByRoutes = new Set<Cluster>();
+  let firstResolveLimit: TimerHandle | undefined;
   let port = 0;
 
   function activeRequests(): number {
@@ -88,34 +108,11 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     return active;
   }
 
-  function upstreamOf(service: ServiceKey): Upstream {
-    const id = serviceId(service);
-    let upstream = upstreams.get(id);
-    if (!upstream) {
-      upstream = createUpstream(service, compiled, {
-        clock,
-        random,
-        logger,
-        onEndpointAdded: resolver.add,
-        onEndpointDraining: () => undefined,
-        onEndpointGone(endpoint) {
-          resolver.remove(endpoint);
-          if (endpoint.ip !== undefined) pool.forget(endpoint.ip, endpoint.port);
-        },
-        onEjected: (ejecting) => metrics.ejections(ejecting.id).inc(),
-      });
-      upstreams.set(id, upstream);
-      const view = catalogue.view(service);
-      if (view) upstream.apply(view);
-    }
-    return upstream;
-  }
-
   function toCompiled(route: StoredRoute): CompiledRoute {
     return compileRoute(
       route,
       (destination) =>
-        upstreamOf({
+        upstreams.of({
           namespace: destination.namespace,
           group: destination.group,
           name: destination.service,
@@ -127,23 +124,34 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   function applyRoutes(routes: readonly StoredRoute[]): void {
     // Built whole beside the old one, then put in place: no request sees half of a change.
     table = createRouteTable(routes, toCompiled);
-    const used = new Set<Cluster>();
-    for (const route of [...table.routes, ...zeroConfigRoutes.values()]) {
+    usedByRoutes = new Set();
+    for (const route of table.routes) {
+      for (const destination of route.destinations) usedByRoutes.add(destination.cluster);
+    }
+    const used = new Set(usedByRoutes);
+    for (const route of zeroConfigRoutes.values()) {
       for (const destination of route.destinations) used.add(destination.cluster);
     }
-    for (const upstream of upstreams.values()) upstream.retainClusters(used);
+    upstreams.retainClusters(used);
+  }
+
+  function applyView(view: ServiceView): void {
+    const { service } = view;
+    if (view.instances.length > 0) {
+      zeroConfig.add(service);
+      // Ahead of the first request, so that names are resolved by then.
+      if (!upstreams.get(service) && zeroConfig.has(service)) upstreams.of(service);
+      else upstreams.get(service)?.apply(view);
+      return;
+    }
+    zeroConfig.retire(service);
+    zeroConfigRoutes.delete(serviceId(service));
+    upstreams.get(service)?.apply(view);
+    upstreams.retainClustersOf(service, usedByRoutes);
   }
 
   function onUpdate(update: CatalogueUpdate): void {
-    for (const view of update.views) {
-      const id = serviceId(view.service);
-      if (view.instances.length > 0) zeroConfig.add(view.service);
-      else {
-        zeroConfig.retire(view.service);
-        zeroConfigRoutes.delete(id);
-      }
-      upstreams.get(id)?.apply(view);
-    }
+    for (const view of update.views) applyView(view);
     if (update.routes) applyRoutes(update.routes);
   }
 
@@ -151,17 +159,21 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     const id = serviceId(service);
     let route = zeroConfigRoutes.get(id);
     if (!route) {
-      const upstream = upstreamOf(service);
+      // A service that went is answered for, but nothing is made and kept for it.
+      const upstream = upstreams.get(service);
+      const exists = upstream !== undefined && (catalogue.view(service)?.instances.length ?? 0) > 0;
       route = {
         name: id,
-        destinations: [{ upstream, cluster: upstream.cluster({}, DEFAULT_BALANCER), weight: 1 }],
+        destinations: exists
+          ? [{ upstream, cluster: upstream.cluster({}, DEFAULT_BALANCER), weight: 1 }]
+          : [],
         rewritePrefix: undefined,
         rewriteHost: undefined,
         timeoutMs: undefined,
         retries: DEFAULT_RETRIES,
         metrics: metrics.route('(zero-config)'),
       };
-      zeroConfigRoutes.set(id, route);
+      if (exists) zeroConfigRoutes.set(id, route);
     }
     return route;
   }
@@ -216,17 +228,20 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     { clock, logger, wheel },
   );
 
-  for (const summary of catalogue.services()) {
-    zeroConfig.add(summary.service);
-    upstreamOf(summary.service);
+  for (const { service } of catalogue.services()) {
+    const view = catalogue.view(service);
+    if (view) applyView(view);
   }
   applyRoutes(catalogue.routes());
   const unsubscribe = catalogue.subscribe(onUpdate);
 
   return {
     async listen(host, wanted) {
-      const limit = new Promise<void>((resolve) => clock.setTimer(FIRST_RESOLVE_LIMIT_MS, resolve));
+      const limit = new Promise<void>((resolve) => {
+        firstResolveLimit = clock.setTimer(FIRST_RESOLVE_LIMIT_MS, resolve);
+      });
       await Promise.race([resolver.settled(), limit]);
+      firstResolveLimit?.cancel();
       const bound = await server.listen({ host, port: wanted });
       port = bound.port;
       return { host: bound.address, port: bound.port };
@@ -236,9 +251,9 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       if (closing.drainMs !== undefined && closing.drainMs > 0) await server.drain(closing.drainMs);
       else await server.close();
       unsubscribe();
+      firstResolveLimit?.cancel();
+      upstreams.close();
       resolver.close();
-      for (const upstream of upstreams.values()) upstream.close();
-      upstreams.clear();
       pool.close();
       wheel.close();
     },

@@ -64,7 +64,7 @@ describe('outlier detection', () => {
     let nowMs = 0;
     let last = 0;
     for (let turn = 0; turn < 400; turn++) {
-      noteOutlierSignal(state, 'connect-failure', nowMs, alone, options);
+      noteOutlierSignal(state, 'connect-timeout', nowMs, alone, options);
       const out = state.ejectedUntilMs - nowMs;
       expect(out).toBeGreaterThanOrEqual(last);
       expect(out).toBeLessThanOrEqual(options.maxEjectionMs);
@@ -74,6 +74,30 @@ describe('outlier detection', () => {
       last = out;
     }
     expect(last).toBe(options.maxEjectionMs);
+  });
+
+  it('looks for a process that refused connections every two seconds, however long it was away', () => {
+    const state = newOutlierState();
+    let nowMs = 0;
+    for (let turn = 0; turn < 100; turn++) {
+      noteOutlierSignal(state, 'connect-failure', nowMs, alone, options);
+      expect(state.ejectedUntilMs - nowMs).toBeLessThanOrEqual(2_000);
+      nowMs = state.ejectedUntilMs;
+      tryReadmit(state, nowMs);
+    }
+  });
+
+  it('takes an endpoint that lost five connections in a row out for a second, and longer each time', () => {
+    const state = newOutlierState();
+    const lose = (nowMs: number) => {
+      for (let turn = 0; turn < 5; turn++)
+        noteOutlierSignal(state, 'connection-lost', nowMs, alone, options);
+    };
+    lose(0);
+    expect(state.ejectedUntilMs).toBe(1_000);
+    tryReadmit(state, 1_000);
+    lose(1_000);
+    expect(state.ejectedUntilMs).toBe(3_000);
   });
 
   it('forgives with time spent in rotation', () => {

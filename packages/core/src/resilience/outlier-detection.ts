@@ -3,8 +3,10 @@ export interface OutlierOptions {
   readonly consecutiveFailures: number;
   /** Time out of rotation is this times the number of recent ejections. */
   readonly baseEjectionMs: number;
-  /** The same after a failed connect: short, since finding out again costs one refused connection and no request. */
+  /** The same after a failed connect or lost connections: short, since finding out again costs a try but no request. */
   readonly connectEjectionMs: number;
+  /** Limit of the time out of rotation after refused connections: a restarted process is found again within it. */
+  readonly maxRefusedEjectionMs: number;
   readonly maxEjectionMs: number;
   /**
    * Largest share (0 to 1) of the endpoints out at once for failed answers; one may always be out. Failed connects
@@ -18,12 +20,22 @@ export const DEFAULT_OUTLIER_OPTIONS: OutlierOptions = {
   consecutiveFailures: 5,
   baseEjectionMs: 30_000,
   connectEjectionMs: 1_000,
+  maxRefusedEjectionMs: 2_000,
   maxEjectionMs: 300_000,
   maxEjectedShare: 0.5,
 };
 
-/** What happened at an endpoint: an answer, a failed answer (502, 503, 504, time-out, lost connection), no connection. */
-export type OutlierSignal = 'success' | 'failure' | 'connect-failure';
+/** What happened at an endpoint. */
+export type OutlierSignal =
+  | 'success'
+  /** A failed answer (502, 503, 504) or none in time. */
+  | 'failure'
+  /** A connection that was there ended before the answer. */
+  | 'connection-lost'
+  /** A connection was refused. */
+  | 'connect-failure'
+  /** A connection was neither accepted nor refused in time: finding out again costs a request that time. */
+  | 'connect-timeout';
 
 /** One endpoint's record. Plain data, so that it can live inside the endpoint. */
 export interface OutlierState {
@@ -57,7 +69,7 @@ export function noteOutlierSignal(
   }
   state.consecutiveFailures++;
   if (state.ejected) return false;
-  if (signal === 'failure') {
+  if (signal === 'failure' || signal === 'connection-lost') {
     if (state.consecutiveFailures < options.consecutiveFailures) return false;
     const allowed = Math.max(1, Math.floor(others.total * options.maxEjectedShare));
     if (others.ejected >= allowed) return false;
@@ -65,7 +77,11 @@ export function noteOutlierSignal(
   const baseMs = signal === 'failure' ? options.baseEjectionMs : options.connectEjectionMs;
   const forgiven = Math.floor(Math.max(0, nowMs - state.ejectedUntilMs) / baseMs);
   state.ejections = Math.max(0, state.ejections - forgiven) + 1;
-  state.ejectedUntilMs = nowMs + Math.min(options.maxEjectionMs, baseMs * state.ejections);
+  const maxMs =
+    signal === 'connect-failure'
+      ? Math.min(options.maxEjectionMs, options.maxRefusedEjectionMs)
+      : options.maxEjectionMs;
+  state.ejectedUntilMs = nowMs + Math.min(maxMs, baseMs * state.ejections);
   state.ejected = true;
   return true;
 }

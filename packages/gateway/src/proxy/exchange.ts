@@ -1,5 +1,10 @@
 import type { Socket } from 'node:net';
-import { backoffMs, DEFAULT_RETRY_BACKOFF, type TimerHandle } from '@portolan/core';
+import {
+  backoffMs,
+  DEFAULT_RETRY_BACKOFF,
+  type RetryBudget,
+  type TimerHandle,
+} from '@portolan/core';
 import {
   canonicalTarget,
   type ExchangeHandler,
@@ -12,21 +17,30 @@ import {
 } from '@portolan/http';
 import { type CompiledDestination, chooseDestination } from '../routing/compiled-route.ts';
 import type { RouteQuery } from '../routing/route-match.ts';
+import type { Upstream } from '../upstream/upstream.ts';
 import type { UpstreamEndpoint } from '../upstream/upstream-endpoint.ts';
 import { Attempt, type AttemptOwner, type OutgoingHead } from './attempt.ts';
+import { chooseEndpoint } from './choose-endpoint.ts';
 import type { Deadline, DeadlineOwner } from './deadlines.ts';
-import { errorBody, GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
+import { GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
+import { maxForwardsLeft } from './max-forwards.ts';
+import { toOutgoingHead } from './outgoing-head.ts';
 import type { FoundRoute, ProxyContext } from './proxy-context.ts';
+import { refuse } from './refusal.ts';
 import { ReplayBody } from './replay-body.ts';
-import { rewritePath, toRequestLines } from './request-headers.ts';
 import { isSaneRequestId } from './request-id.ts';
 import { switchedProtocol, toResponseLines, toSwitchLines } from './response-headers.ts';
-import { type AttemptFailure, failureCode, isUnsent, retryCharge } from './retry-decision.ts';
+import {
+  type AttemptFailure,
+  failureCode,
+  isUnsent,
+  outlierSignal,
+  retryCharge,
+} from './retry-decision.ts';
 import type { Peer } from './trusted-peers.ts';
 import { Tunnel } from './tunnel.ts';
 
 const NONE_TRIED: readonly UpstreamEndpoint[] = [];
-const JSON_LINE = 'Content-Type: application/json\r\n';
 
 /** One request's life: found a route, tried at endpoints, answered once. */
 export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, RouteQuery {
@@ -44,12 +58,14 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
   #tried = NONE_TRIED;
   #tries = 0;
   #connectTries = 0;
-  #budgeted = false;
+  /** Where the present retry took a place. */
+  #budget: RetryBudget | undefined;
   #deadline: Deadline | undefined;
   /** When the exchange has to be over; Infinity once only silence ends it. */
   #endMs = 0;
   #tryEndMs = Number.POSITIVE_INFINITY;
   #backoff: TimerHandle | undefined;
+  #waitingAt: Upstream | undefined;
   #body: ReplayBody | undefined;
   #errorCode: string | undefined;
   #finished = false;
@@ -90,7 +106,7 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
       this.#refuse(error.code, error.status, error.message);
       return;
     }
-    const maxForwards = this.#maxForwards();
+    const maxForwards = maxForwardsLeft(head);
     if (maxForwards !== undefined && maxForwards < 0) {
       // RFC 9110 §7.6.2: we are the final recipient.
       if (head.method === 'OPTIONS')
@@ -105,29 +121,17 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
       return;
     }
     this.#found = found;
-    const { route, matchedPath, rewritePrefix } = found;
-    const rewritten =
-      rewritePrefix === undefined ? this.path : rewritePath(this.path, matchedPath, rewritePrefix);
-    const upgrade = head.upgrade?.toLowerCase() === 'h2c' ? undefined : head.upgrade;
-    this.#head = {
-      method: head.method,
-      target: rewritten + query,
-      framing: head.framing,
-      upgrade,
-      lines: toRequestLines(head, {
-        peer: this.#peer,
-        requestId: this.#requestId,
-        keepsRequestId: this.#keepsRequestId,
-        host: route.rewriteHost ?? head.host,
-        prefix: rewritePrefix === undefined ? '' : matchedPath,
-        port: this.#context.port,
-        maxForwards,
-        upgrade: upgrade !== undefined,
-      }),
-    };
+    this.#head = toOutgoingHead(head, this.path + query, this.path.length, found, {
+      peer: this.#peer,
+      requestId: this.#requestId,
+      keepsRequestId: this.#keepsRequestId,
+      port: this.#context.port,
+      maxForwards,
+    });
     if (this.#server.hasBody) this.#body = new ReplayBody(this.#context.limits.replayBytes);
     this.#deadline = this.#context.deadlines.take(this);
-    this.#endMs = this.#startedMs + (route.timeoutMs ?? this.#context.limits.responseTimeoutMs);
+    this.#endMs =
+      this.#startedMs + (found.route.timeoutMs ?? this.#context.limits.responseTimeoutMs);
     this.#try();
   }
 
@@ -261,19 +265,18 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
   #try(): void {
     const { route } = this.#found as FoundRoute;
     const context = this.#context;
-    this.#backoff = undefined;
     // A retry stays in its subset, so that a canary's failure is not hidden by the others, unless the subset is empty.
     if (!this.#destination?.cluster.hasEndpoints) {
       this.#destination = chooseDestination(route.destinations, context.random);
     }
     const destination = this.#destination;
-    const endpoint = destination?.cluster.pick({ hash: 0, tried: this.#tried });
-    if (!destination || !endpoint || endpoint.ip === undefined || !context.mayDial(endpoint)) {
+    if (!destination) {
       this.#fail('NO_HEALTHY_ENDPOINT');
       return;
     }
-    if (endpoint.active >= context.limits.maxRequestsPerEndpoint) {
-      this.#fail('UPSTREAM_OVERFLOW');
+    const endpoint = chooseEndpoint(destination.cluster, this.#tried, context);
+    if (typeof endpoint === 'string' || endpoint.ip === undefined) {
+      this.#fail(typeof endpoint === 'string' ? endpoint : 'NO_HEALTHY_ENDPOINT');
       return;
     }
     this.#tries++;
@@ -293,10 +296,9 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
     if (isUnsent(failure)) {
       this.#connectTries++;
       this.#tries--;
-      if (failure !== 'POOL_CLOSED') upstream.note(attempt.endpoint, 'connect-failure');
-    } else if (failure !== 'QUEUE_FULL' && failure !== 'QUEUE_TIMEOUT') {
-      upstream.note(attempt.endpoint, 'failure');
     }
+    const signal = outlierSignal(failure);
+    if (signal) upstream.note(attempt.endpoint, signal);
     this.#context.logger.debug(
       { requestId: this.#requestId, endpoint: attempt.endpoint.key, failure, err: error },
       'attempt failed',
@@ -308,35 +310,55 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
       return;
     }
     this.#leaveEndpoint();
+    const left = destination.cluster.size - this.#tried.length - 1;
     const charge = retryCharge(failure, {
       method: this.method,
       replayable: this.#body === undefined || this.#body.replayable,
       tries: this.#tries,
       connectTries: this.#connectTries,
       attempts: this.#found?.route.retries.attempts ?? 0,
+      elsewhere: left > 0,
     });
+    const { retryBudget } = upstream;
     const granted =
-      charge === 'free' ||
-      (charge === 'budget' && upstream.retryBudget.tryAcquire(upstream.active));
+      charge === 'free' || (charge === 'budget' && retryBudget.tryAcquire(upstream.active));
     if (!granted) {
       this.#fail(failureCode(failure));
       return;
     }
-    if (charge === 'budget') this.#budgeted = true;
+    if (charge === 'budget') this.#budget = retryBudget;
     this.#context.countRetry();
-    const elsewhere = upstream.endpoints.length > this.#tried.length + 1;
     this.#tried = [...this.#tried, attempt.endpoint];
     this.#tryEndMs = Number.POSITIVE_INFINITY;
-    if (elsewhere) this.#try();
-    else {
-      // Only what failed before is left: not at once again.
-      const delayMs = backoffMs(
-        this.#tried.length - 1,
-        DEFAULT_RETRY_BACKOFF,
-        this.#context.random,
-      );
-      this.#backoff = this.#context.clock.setTimer(delayMs, () => this.#try());
-    }
+    if (left > 0) this.#try();
+    else this.#waitToTry(upstream);
+  }
+
+  /** Only what failed before is left: not at once again. */
+  #waitToTry(upstream: Upstream): void {
+    const { clock, random } = this.#context;
+    const delayMs = backoffMs(this.#tried.length - 1, DEFAULT_RETRY_BACKOFF, random);
+    upstream.waiting++;
+    this.#waitingAt = upstream;
+    this.#backoff = clock.setTimer(delayMs, () => {
+      this.#try();
+      this.#endWaiting();
+    });
+  }
+
+  #endWaiting(): void {
+    this.#backoff?.cancel();
+    this.#backoff = undefined;
+    const upstream = this.#waitingAt;
+    this.#waitingAt = undefined;
+    if (!upstream) return;
+    upstream.waiting--;
+    upstream.dropIfUnused();
+  }
+
+  #releaseBudget(): void {
+    this.#budget?.release();
+    this.#budget = undefined;
   }
 
   #leaveEndpoint(): void {
@@ -346,8 +368,7 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
     if (!attempt || !upstream) return;
     attempt.endpoint.active--;
     upstream.active--;
-    if (this.#budgeted) upstream.retryBudget.release();
-    this.#budgeted = false;
+    this.#releaseBudget();
     if (attempt.endpoint.draining && attempt.endpoint.active === 0) {
       upstream.endpointIdle(attempt.endpoint);
     }
@@ -360,24 +381,17 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
 
   #refuse(code: string, status: number, message: string): void {
     this.#errorCode = code;
-    if (this.#server.status !== 0) this.#server.destroy();
-    else {
-      const retry = status === 503 ? 'Retry-After: 1\r\n' : '';
-      this.#server.send(
-        status,
-        `${JSON_LINE}${retry}X-Request-Id: ${this.#requestId}\r\n`,
-        errorBody(code, status, message, this.#requestId),
-      );
-    }
+    refuse(this.#server, code, status, message, this.#requestId);
     this.#finish();
   }
 
   #finish(): void {
     if (this.#finished) return;
     this.#finished = true;
-    this.#backoff?.cancel();
     const endpoint = this.#attempt?.endpoint;
     this.#leaveEndpoint();
+    this.#releaseBudget();
+    this.#endWaiting();
     this.#giveDeadline();
     const { status } = this.#server;
     const metrics = this.#found?.route.metrics;
@@ -414,13 +428,5 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
   #giveDeadline(): void {
     if (this.#deadline) this.#context.deadlines.give(this.#deadline);
     this.#deadline = undefined;
-  }
-
-  /** What to send on; negative when the request ends here; undefined when it does not count. */
-  #maxForwards(): number | undefined {
-    const { head } = this.#server;
-    if (head.method !== 'TRACE' && head.method !== 'OPTIONS') return undefined;
-    const text = head.get('max-forwards');
-    return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) - 1 : undefined;
   }
 }

@@ -1,3 +1,4 @@
+import type { OutlierSignal } from '@portolan/core';
 import type { UpstreamErrorCode } from '@portolan/http';
 import type { GatewayErrorCode } from './gateway-errors.ts';
 
@@ -11,10 +12,40 @@ export const MAX_CONNECT_TRIES = 10;
 
 /** Whether no byte of the request can have reached the upstream. */
 export function isUnsent(failure: AttemptFailure): boolean {
-  return failure === 'CONNECT_FAILED' || failure === 'CONNECT_TIMEOUT' || failure === 'POOL_CLOSED';
+  switch (failure) {
+    case 'CONNECT_FAILED':
+    case 'CONNECT_TIMEOUT':
+    case 'POOL_CLOSED':
+    case 'QUEUE_FULL':
+    case 'QUEUE_TIMEOUT':
+      return true;
+    default:
+      return false;
+  }
 }
 
-/** What a retry would be charged to: nothing, the retry budget, or that there must be none. */
+/** What a failure says of its endpoint; undefined when it says something of us only. */
+export function outlierSignal(failure: AttemptFailure): OutlierSignal | undefined {
+  switch (failure) {
+    case 'POOL_CLOSED':
+    case 'QUEUE_FULL':
+    case 'QUEUE_TIMEOUT':
+      return undefined;
+    case 'CONNECT_FAILED':
+      return 'connect-failure';
+    case 'CONNECT_TIMEOUT':
+      return 'connect-timeout';
+    case 'CLOSED_BEFORE_RESPONSE':
+    case 'RESPONSE_TRUNCATED':
+      return 'connection-lost';
+    case 'RESPONSE_MALFORMED':
+    case 'IDLE_TIMEOUT':
+    case 'TRY_TIMEOUT':
+      return 'failure';
+  }
+}
+
+/** What a retry would be charged to: nothing, the retry budget, or that there must be none. Nothing was answered yet. */
 export function retryCharge(
   failure: AttemptFailure,
   request: {
@@ -24,15 +55,23 @@ export function retryCharge(
     readonly tries: number;
     readonly connectTries: number;
     readonly attempts: number;
+    /** Whether an endpoint that was not tried is left. */
+    readonly elsewhere: boolean;
   },
 ): 'free' | 'budget' | 'never' {
-  if (isUnsent(failure)) return request.connectTries < MAX_CONNECT_TRIES ? 'free' : 'never';
-  if (failure !== 'CLOSED_BEFORE_RESPONSE' && failure !== 'TRY_TIMEOUT') return 'never';
+  if (isUnsent(failure)) {
+    // Waiting again where the queue is full would only make it longer.
+    const queue = failure === 'QUEUE_FULL' || failure === 'QUEUE_TIMEOUT';
+    if (queue && !request.elsewhere) return 'never';
+    return request.connectTries < MAX_CONNECT_TRIES ? 'free' : 'never';
+  }
+  const lost = failure === 'CLOSED_BEFORE_RESPONSE' || failure === 'RESPONSE_TRUNCATED';
+  if (!lost && failure !== 'TRY_TIMEOUT') return 'never';
   if (request.tries > request.attempts) return 'never';
   if (!IDEMPOTENT.has(request.method) || !request.replayable) return 'never';
   // A lost connection costs its upstream nothing any more, so trying once elsewhere adds no load: a killed instance
   // takes half of a pair's requests with it, which no budget would allow for.
-  return failure === 'CLOSED_BEFORE_RESPONSE' && request.tries === 1 ? 'free' : 'budget';
+  return lost && request.tries === 1 ? 'free' : 'budget';
 }
 
 /** How a failure that is not retried is told to the client. */

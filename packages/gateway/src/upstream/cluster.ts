@@ -15,7 +15,11 @@ export interface Cluster {
   readonly hasEndpoints: boolean;
   /** Whether every endpoint is ejected, so that all are tried all the same. */
   readonly panicking: boolean;
+  /** How many endpoints a pick chooses from. */
+  readonly size: number;
   pick(context: PickContext): UpstreamEndpoint | undefined;
+  /** Looks through all endpoints for one that `accepts`, after the balancer's choices did not. */
+  search(accepts: (endpoint: UpstreamEndpoint) => boolean): UpstreamEndpoint | undefined;
   /** Takes the endpoints anew; called by the upstream after every change. */
   refresh(): void;
 }
@@ -33,7 +37,9 @@ export function createCluster(
   deps: { readonly random: Random },
 ): Cluster {
   const balancer: Balancer = createBalancer(balancerName, deps);
-  let size = 0;
+  let chosen: readonly UpstreamEndpoint[] = [];
+  /** Where the last search ended, so that the one after a full endpoint does not get all of its overflow. */
+  let searchedTo = 0;
   let panicking = false;
 
   function refresh(): void {
@@ -46,21 +52,33 @@ export function createCluster(
     }
     // All ejected says more about us or the network than about them: trying beats refusing.
     panicking = usable.length === 0 && members.length > 0;
-    const chosen = panicking ? members : usable;
-    size = chosen.length;
+    chosen = panicking ? members : usable;
     balancer.update(chosen);
   }
 
   refresh();
   return {
     get hasEndpoints() {
-      return size > 0;
+      return chosen.length > 0;
+    },
+    get size() {
+      return chosen.length;
     },
     get panicking() {
       return panicking;
     },
     // The balancer returns what it was given, and it was given nothing but upstream endpoints.
     pick: (context) => balancer.pick(context) as UpstreamEndpoint | undefined,
+    search(accepts) {
+      for (let step = 1; step <= chosen.length; step++) {
+        const at = (searchedTo + step) % chosen.length;
+        const endpoint = chosen[at];
+        if (!endpoint || !accepts(endpoint)) continue;
+        searchedTo = at;
+        return endpoint;
+      }
+      return undefined;
+    },
     refresh,
   };
 }

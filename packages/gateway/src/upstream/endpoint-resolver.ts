@@ -1,6 +1,7 @@
 import { isIP } from 'node:net';
 import type { AddressPolicy, Clock, Logger, Random, TimerHandle } from '@portolan/core';
 import { backoffMs } from '@portolan/core';
+import type { DialledAddresses } from './dialled-addresses.ts';
 import type { Upstream } from './upstream.ts';
 import type { UpstreamEndpoint } from './upstream-endpoint.ts';
 
@@ -20,6 +21,7 @@ export const DEFAULT_RESOLVER_OPTIONS: EndpointResolverOptions = {
 /** Gives endpoints the address to dial, and keeps that of names fresh. */
 export interface EndpointResolver {
   add(upstream: Upstream, endpoint: UpstreamEndpoint): void;
+  /** Ends the endpoint's look-ups and gives its address up. */
   remove(endpoint: UpstreamEndpoint): void;
   /** Settles when every name added so far was answered for the first time, well or not. */
   settled(): Promise<void>;
@@ -35,6 +37,7 @@ export function createEndpointResolver(
     readonly logger: Logger;
     readonly addressPolicy: AddressPolicy;
     readonly resolve: Resolve;
+    readonly addresses: DialledAddresses;
   },
 ): EndpointResolver {
   const timers = new Map<UpstreamEndpoint, TimerHandle | undefined>();
@@ -66,10 +69,14 @@ export function createEndpointResolver(
     if (!timers.has(endpoint)) return;
     // A resolver that fails takes nothing away: the last address is served on.
     if (answered) {
-      const keeps = endpoint.ip !== undefined && found.includes(endpoint.ip);
-      const next = keeps ? endpoint.ip : found.find((ip) => allowed(endpoint, ip));
+      // Asked again each time: the policy may have changed, and so may what the name says.
+      const present = endpoint.ip !== undefined && found.includes(endpoint.ip) ? endpoint.ip : '';
+      const next =
+        present !== '' && allowed(endpoint, present)
+          ? present
+          : found.find((ip) => allowed(endpoint, ip));
       if (next !== endpoint.ip) {
-        endpoint.ip = next;
+        deps.addresses.assign(endpoint, next);
         upstream.refresh();
       }
     }
@@ -94,7 +101,8 @@ export function createEndpointResolver(
   return {
     add(upstream, endpoint) {
       if (isIP(endpoint.address) !== 0) {
-        endpoint.ip = allowed(endpoint, endpoint.address) ? endpoint.address : undefined;
+        const ip = allowed(endpoint, endpoint.address) ? endpoint.address : undefined;
+        deps.addresses.assign(endpoint, ip);
         return;
       }
       if (timers.has(endpoint)) return;
@@ -105,6 +113,7 @@ export function createEndpointResolver(
     remove(endpoint) {
       timers.get(endpoint)?.cancel();
       timers.delete(endpoint);
+      deps.addresses.assign(endpoint, undefined);
     },
     async settled() {
       await Promise.all(first);

@@ -26,6 +26,10 @@ export interface Upstream {
   readonly retryBudget: RetryBudget;
   /** Requests under way at all endpoints. */
   active: number;
+  /** Requests that wait to be tried here again. */
+  waiting: number;
+  /** Whether nothing refers to it: no endpoint, draining ones included, no cluster, no request. */
+  readonly unused: boolean;
   /** Those that may take new requests, resolved or not. */
   readonly endpoints: readonly UpstreamEndpoint[];
   /** Takes the newest view: adds, updates and drains endpoints. */
@@ -37,6 +41,8 @@ export interface Upstream {
   note(endpoint: UpstreamEndpoint, signal: OutlierSignal): void;
   /** To be called when an endpoint's last request ended. */
   endpointIdle(endpoint: UpstreamEndpoint): void;
+  /** To be called when the last waiting request is through with it. */
+  dropIfUnused(): void;
   /** Makes the clusters look again; called when an endpoint's address was resolved or lost. */
   refresh(): void;
   close(): void;
@@ -48,11 +54,11 @@ export interface UpstreamDeps {
   readonly logger: Logger;
   /** A new endpoint is to be dialled: sets `endpoint.ip`, now or later (then followed by `refresh`). */
   onEndpointAdded(upstream: Upstream, endpoint: UpstreamEndpoint): void;
-  /** The endpoint takes no more requests, but may still have some under way. */
-  onEndpointDraining(endpoint: UpstreamEndpoint): void;
   /** The endpoint is gone and idle: its connections may close. */
   onEndpointGone(endpoint: UpstreamEndpoint): void;
   onEjected(upstream: Upstream): void;
+  /** The last endpoint or request is gone, and the upstream may be `unused`. */
+  onEmpty(upstream: Upstream): void;
 }
 
 /** Makes the upstream of a service without endpoints. */
@@ -95,7 +101,6 @@ export function createUpstream(
       if (present.has(endpoint) || endpoint.draining) continue;
       endpoint.draining = true;
       forgetEjection(endpoint);
-      deps.onEndpointDraining(endpoint);
       if (endpoint.active === 0) dropIfGone(endpoint);
     }
     endpoints = [...present];
@@ -104,7 +109,9 @@ export function createUpstream(
 
   function dropIfGone(endpoint: UpstreamEndpoint): void {
     if (!endpoint.draining || endpoint.active > 0) return;
-    if (known.delete(endpoint.key)) deps.onEndpointGone(endpoint);
+    if (!known.delete(endpoint.key)) return;
+    deps.onEndpointGone(endpoint);
+    if (known.size === 0) deps.onEmpty(upstream);
   }
 
   function forgetEjection(endpoint: UpstreamEndpoint): void {
@@ -147,6 +154,12 @@ export function createUpstream(
     id: serviceId(service),
     retryBudget: createRetryBudget(options.retryBudget),
     active: 0,
+    waiting: 0,
+    get unused() {
+      return (
+        known.size === 0 && clusters.size === 0 && upstream.active === 0 && upstream.waiting === 0
+      );
+    },
     get endpoints() {
       return endpoints;
     },
@@ -165,6 +178,9 @@ export function createUpstream(
     },
     note,
     endpointIdle: dropIfGone,
+    dropIfUnused() {
+      if (upstream.unused) deps.onEmpty(upstream);
+    },
     refresh,
     close() {
       for (const endpoint of known.values()) {
