@@ -11,4 +11,4 @@ if (!((major === 22 && minor >= 19) || (major === 24 && minor >= 11) || major >=
   );
   process.exit(78);
 }
-import('../dist/cli/main.js');
+void import('../dist/cli/main.js');

@@ -16,6 +16,11 @@ export interface CommandEntry {
 /** Every command in the order of `portolan --help`. A command's module is loaded only when it is named. */
 export const COMMANDS: readonly CommandEntry[] = [
   {
+    name: 'serve',
+    summary: 'run registry and gateway',
+    load: async () => (await import('./commands/serve.ts')).addServe,
+  },
+  {
     name: 'config',
     summary: 'show or check the configuration',
     load: async () => (await import('./commands/config.ts')).addConfigCommand,

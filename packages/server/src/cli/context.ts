@@ -21,6 +21,8 @@ export interface CliContext {
   onSignal(signal: NodeJS.Signals, listener: () => void): () => void;
   /** What the process will exit with when the command resolves; commands that fail throw a `CliError` instead. */
   exitCode: number;
+  /** Ends the process without waiting for what still runs. */
+  exitNow(code: number): void;
 }
 
 /** The context of the real process. */
@@ -38,5 +40,6 @@ export function createProcessContext(): CliContext {
       return () => void process.off(signal, listener);
     },
     exitCode: 0,
+    exitNow: (code) => process.exit(code),
   };
 }

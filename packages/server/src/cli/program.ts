@@ -1,19 +1,10 @@
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError, Option } from 'commander';
 import { COMMANDS, type CommandEntry } from './command-table.ts';
 import type { CliContext } from './context.ts';
 import { EXIT_CODES } from './exit-codes.ts';
+import { DEFAULT_REGISTRY_URL } from './global-options.ts';
 import { reportError } from './report-error.ts';
-
-export const DEFAULT_REGISTRY_URL = 'http://127.0.0.1:8500';
-
-/** This package's version. */
-export function readVersion(): string {
-  const manifest: unknown = JSON.parse(
-    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
-  );
-  return String((manifest as { version: unknown }).version);
-}
+import { readVersion } from './version.ts';
 
 /**
  * The command tree. Commands for which `wanted` holds are loaded with options and action, the others only with

@@ -1,0 +1,33 @@
+import type { GatewayOptions } from '@portolan/gateway';
+import type { PortolanConfig } from './schema.ts';
+
+const NEVER_MS = 2 ** 31 - 1;
+
+/** The `gateway` section in the gateway's own words. */
+export function compileGatewayOptions({ gateway }: PortolanConfig): GatewayOptions {
+  const { limits, timeouts, retries, outlier } = gateway;
+  return {
+    trustedProxies: gateway.trustedProxies,
+    limits: {
+      responseTimeoutMs: timeouts.request === 0 ? NEVER_MS : timeouts.request,
+      maxRequestsPerEndpoint: limits.requestsPerEndpoint,
+    },
+    server: {
+      headBytes: limits.head,
+      headTimeoutMs: timeouts.head,
+      idleTimeoutMs: timeouts.idle,
+      maxConnections: limits.connections,
+      // Behind a load balancer every client has its address.
+      maxConnectionsPerIp: limits.connections,
+    },
+    pool: { connectTimeoutMs: timeouts.connect },
+    outlier: {
+      // Refused connections still leave rotation: trying them costs a round trip and never an answer.
+      consecutiveFailures: outlier.enabled ? outlier.consecutiveFailures : Number.MAX_SAFE_INTEGER,
+      baseEjectionMs: outlier.baseEjection,
+      maxEjectionMs: outlier.maxEjection,
+      maxEjectedShare: outlier.maxEjectedShare,
+    },
+    retryBudget: { share: retries.budgetShare, minConcurrent: retries.budgetMinimum },
+  };
+}

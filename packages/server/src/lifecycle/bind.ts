@@ -1,0 +1,33 @@
+import { formatListenAddress, type ListenAddress } from '../config/value-types.ts';
+import { StartError } from './start-error.ts';
+
+/** Listens, and says in people's words why not. */
+export async function bind(
+  what: { readonly name: string; readonly setting: string; readonly flag: string },
+  address: ListenAddress,
+  listen: (address: ListenAddress) => Promise<ListenAddress>,
+): Promise<ListenAddress> {
+  try {
+    return await listen(address);
+  } catch (cause) {
+    const shown = formatListenAddress(address);
+    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    const other = `Choose another with ${what.flag} HOST:PORT or ${what.setting}.`;
+    if (code === 'EADDRINUSE') {
+      throw new StartError(`${shown} (${what.name}) is in use by another process. ${other}`, {
+        cause,
+      });
+    }
+    if (code === 'EACCES') {
+      throw new StartError(`no permission to listen at ${shown} (${what.name}). ${other}`, {
+        cause,
+      });
+    }
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+      throw new StartError(`${shown} (${what.name}) is no address of this machine. ${other}`, {
+        cause,
+      });
+    }
+    throw new StartError(`cannot listen at ${shown} (${what.name}): ${code}. ${other}`, { cause });
+  }
+}

@@ -1,0 +1,47 @@
+import type { HttpProtocolAdapter } from '@portolan/core';
+import { compileControlLimits } from '../config/compile-config.ts';
+import { createControlListener } from '../control/control-listener.ts';
+import { createSystemAdapter } from '../control/system-adapter.ts';
+import { bind } from '../lifecycle/bind.ts';
+import type { ServerContext } from './server-context.ts';
+import { describeServer } from './server-status.ts';
+
+export interface ControlPart {
+  /** Answers with these besides the system paths. */
+  mount(adapters: readonly HttpProtocolAdapter[]): void;
+  setAllowedHosts(allowedHosts: readonly string[]): void;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+const CLOSE_LIMIT_MS = 5_000;
+
+/** Brings the control port up with what it can answer before anything else runs. */
+export async function startControl(context: ServerContext): Promise<ControlPart> {
+  const { config, metrics, readiness } = context;
+  const listener = createControlListener(
+    { limits: compileControlLimits(config), allowedHosts: config.control.allowedHosts },
+    { ...context, logger: context.logger.child({ component: 'control' }) },
+  );
+  const system = createSystemAdapter({
+    readiness,
+    ...(config.metrics.enabled ? { metrics } : {}),
+    about: () => describeServer(context),
+  });
+  listener.mount([system]);
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    closing ??= listener.close(Math.min(CLOSE_LIMIT_MS, context.config.shutdown.timeout));
+    return closing;
+  };
+  const what = { name: 'API and metrics', setting: 'control.listen', flag: '--control' };
+  context.listeners.control = await bind(what, config.control.listen, (address) =>
+    listener.listen(address),
+  );
+  context.stack.push('control port', close);
+  return {
+    mount: (adapters) => listener.mount([system, ...adapters]),
+    setAllowedHosts: (allowedHosts) => listener.setAllowedHosts(allowedHosts),
+    close,
+  };
+}

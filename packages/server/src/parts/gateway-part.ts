@@ -1,0 +1,36 @@
+import { lookup } from 'node:dns/promises';
+import type { CatalogueReader } from '@portolan/core';
+import type { Gateway } from '@portolan/gateway';
+import { compileGatewayOptions } from '../config/compile-gateway-options.ts';
+import { bind } from '../lifecycle/bind.ts';
+import type { ServerContext } from './server-context.ts';
+
+/** Left of the shutdown's time for what closes after the gateway. */
+const RESERVE_MS = 2_000;
+
+/** Starts the data plane over `catalogue`. */
+export async function startGateway(
+  context: ServerContext,
+  catalogue: CatalogueReader,
+): Promise<Gateway> {
+  const { createGateway } = await import('@portolan/gateway');
+  const gateway = createGateway(compileGatewayOptions(context.config), {
+    ...context,
+    catalogue,
+    logger: context.logger.child({ component: 'gateway' }),
+    resolve: async (hostName) => {
+      const found = await lookup(hostName, { all: true, order: 'verbatim' });
+      return found.map(({ address }) => address);
+    },
+  });
+  context.stack.push('gateway', async () => {
+    const { gateway: settings, shutdown } = context.config;
+    const drainMs = Math.min(settings.drain, Math.max(0, shutdown.timeout - RESERVE_MS));
+    await gateway.close({ drainMs });
+  });
+  const what = { name: 'gateway', setting: 'gateway.listen', flag: '--gateway' };
+  context.listeners.gateway = await bind(what, context.config.gateway.listen, ({ host, port }) =>
+    gateway.listen(host, port),
+  );
+  return gateway;
+}

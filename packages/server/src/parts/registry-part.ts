@@ -1,0 +1,57 @@
+import {
+  createProbes,
+  createRestAdapter,
+  createWebhookDispatcher,
+  lookupHost,
+} from '@portolan/adapters';
+import type { HttpProtocolAdapter } from '@portolan/core';
+import { createRegistry, type LocalRegistry, openLmdbStore } from '@portolan/registry';
+import { compileRegistryOptions } from '../config/compile-registry-options.ts';
+import { createPreflight } from './preflight.ts';
+import type { ServerContext } from './server-context.ts';
+import { createSnapshotPort } from './snapshot-port.ts';
+
+export interface RegistryPart {
+  readonly registry: LocalRegistry;
+  readonly adapters: readonly HttpProtocolAdapter[];
+}
+
+/** Opens the store and starts the control plane on it. */
+export async function startRegistry(
+  context: ServerContext,
+  status: () => object,
+): Promise<RegistryPart> {
+  const { config, clock, logger, stack } = context;
+  const store = await openLmdbStore(
+    { path: context.dataDir },
+    { logger: logger.child({ component: 'store' }) },
+  );
+  stack.push('store', () => store.close());
+  const dialling = { ...context, resolve: lookupHost };
+  const probes = createProbes(dialling);
+  const registry = await createRegistry(compileRegistryOptions(config), {
+    ...context,
+    store,
+    logger: logger.child({ component: 'registry' }),
+    probes,
+    preflight: createPreflight(dialling),
+  });
+  stack.push('registry', () => registry.close());
+  const webhooks = createWebhookDispatcher(
+    {},
+    { ...dialling, registry, logger: logger.child({ component: 'webhooks' }) },
+  );
+  stack.push('webhooks', () => webhooks.close());
+  const rest = createRestAdapter(
+    { version: context.version, maxWatchers: config.control.limits.watchers },
+    {
+      registry,
+      clock,
+      logger: logger.child({ component: 'api' }),
+      status,
+      snapshot: createSnapshotPort(store, { clock, logger }),
+      webhookFailures: (id) => webhooks.failures(id),
+    },
+  );
+  return { registry, adapters: [rest] };
+}

@@ -1,0 +1,97 @@
+import type { Registry, ServiceSummary } from '@portolan/core';
+import type { Gateway } from '@portolan/gateway';
+import { formatListenAddress, type ListenAddress } from '../config/value-types.ts';
+import type { ServerContext } from './server-context.ts';
+
+/** Where people and programs find what this process offers. */
+export interface ServerUrls {
+  readonly gateway?: string;
+  readonly api?: string;
+  readonly openapi?: string;
+  readonly metrics?: string;
+  readonly control: string;
+}
+
+/** The URLs of the listeners that are up. */
+export function serverUrls(context: ServerContext): ServerUrls {
+  const { listeners, config } = context;
+  const control = listeners.control ? originOf(listeners.control) : '';
+  return {
+    control,
+    ...(listeners.gateway ? { gateway: originOf(listeners.gateway) } : {}),
+    ...(config.role === 'gateway'
+      ? {}
+      : { api: `${control}/api/v1`, openapi: `${control}/openapi.json` }),
+    ...(config.metrics.enabled ? { metrics: `${control}/metrics` } : {}),
+  };
+}
+
+/** The page at `/` of the control port. */
+export function describeServer(context: ServerContext): string {
+  const { gateway, ...urls } = serverUrls(context);
+  const lines = [
+    `Portolan ${context.version}, role ${context.config.role}`,
+    '',
+    ...(gateway === undefined ? [] : [`gateway  ${gateway}`]),
+    ...(urls.api === undefined ? [] : [`api      ${urls.api}`, `openapi  ${urls.openapi}`]),
+    ...(urls.metrics === undefined ? [] : [`metrics  ${urls.metrics}`]),
+    `health   ${urls.control}/livez ${urls.control}/readyz`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** A listener on every address is reached from this machine at its loopback address. */
+function originOf({ host, port }: ListenAddress): string {
+  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return `http://${formatListenAddress({ host: reachable, port })}`;
+}
+
+/** Makes the body of `GET /status`. */
+export function createStatusReport(
+  context: ServerContext,
+  parts: {
+    readonly registry: () => Registry | undefined;
+    readonly gateway: () => Gateway | undefined;
+  },
+): () => object {
+  const { clock, config, version } = context;
+  const startedAtMs = clock.wallNow();
+  const startedMs = clock.now();
+  return () => {
+    const registry = parts.registry();
+    const gateway = parts.gateway();
+    const reasons = context.readiness.reasons();
+    return {
+      version,
+      role: config.role,
+      ready: reasons.length === 0,
+      reasons,
+      startedAt: new Date(startedAtMs).toISOString(),
+      uptimeMs: Math.round(clock.now() - startedMs),
+      listeners: serverUrls(context),
+      ...(registry
+        ? {
+            revision: registry.revision,
+            store: { kind: 'lmdb', path: context.dataDir },
+            counts: countAll(registry),
+          }
+        : {}),
+      ...(gateway ? { gateway: gateway.stats() } : {}),
+    };
+  };
+}
+
+function countAll(registry: Registry): object {
+  const services = registry.services();
+  const sum = (of: (service: ServiceSummary) => number): number =>
+    services.reduce((total, service) => total + of(service), 0);
+  return {
+    namespaces: registry.namespaces().length,
+    services: services.length,
+    instances: sum((service) => service.instances),
+    routable: sum((service) => service.routable),
+    protectedServices: sum((service) => Number(service.protected)),
+    routes: registry.routes().length,
+    webhooks: registry.webhooks.list().length,
+  };
+}
