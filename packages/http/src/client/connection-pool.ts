@@ -1,8 +1,9 @@
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Clock } from '@portolan/core';
 import { DEFAULT_CHUNKED_LIMITS } from '../message/chunked-decoder.ts';
 import { DEFAULT_HEAD_LIMITS } from '../message/request-head.ts';
 import { TimerWheel } from '../time/timer-wheel.ts';
+import { dialTcp } from '../transport/socket-reader.ts';
 import { HostPool, type HostPoolOwner, type PoolLimits } from './host-pool.ts';
 import { UpstreamExchange, type UpstreamHandler } from './upstream-exchange.ts';
 
@@ -34,6 +35,8 @@ export class ConnectionPool implements HostPoolOwner {
   readonly #ownsWheel: boolean;
   readonly #dial: (address: string, port: number) => Socket;
   readonly #hosts = new Map<string, HostPool>();
+  /** Forgotten or closed, with exchanges under way: their timers are still needed. */
+  readonly #ending = new Set<HostPool>();
   #closed = false;
   // Exchanges on reused connections, waiting for the event loop to look at the sockets again: see `afterPoll`.
   #afterNext: (() => void)[] = [];
@@ -68,8 +71,15 @@ export class ConnectionPool implements HostPoolOwner {
   /** Closes an upstream's idle connections, and the others after their exchange: it was deregistered. */
   forget(address: string, port: number): void {
     const key = `${address}|${port}`;
-    this.#hosts.get(key)?.close();
+    const host = this.#hosts.get(key);
+    if (host === undefined) return;
     this.#hosts.delete(key);
+    this.#end(host);
+  }
+
+  emptied(host: HostPool): void {
+    this.#ending.delete(host);
+    this.#closeWheelIfUnused();
   }
 
   dial(address: string, port: number): Socket {
@@ -90,9 +100,19 @@ export class ConnectionPool implements HostPoolOwner {
   /** Closes idle connections at once and the others after their exchange; waiting exchanges fail. */
   close(): void {
     this.#closed = true;
-    for (const host of this.#hosts.values()) host.close();
+    for (const host of this.#hosts.values()) this.#end(host);
     this.#hosts.clear();
-    if (this.#ownsWheel) this.wheel.close();
+    this.#closeWheelIfUnused();
+  }
+
+  #end(host: HostPool): void {
+    this.#ending.add(host);
+    host.close();
+    if (host.size === 0) this.#ending.delete(host);
+  }
+
+  #closeWheelIfUnused(): void {
+    if (this.#closed && this.#ownsWheel && this.#ending.size === 0) this.wheel.close();
   }
 
   readonly #turn = (): void => {
@@ -103,8 +123,4 @@ export class ConnectionPool implements HostPoolOwner {
     this.#pollPlanned = this.#afterThis.length > 0 || this.#afterNext.length > 0;
     if (this.#pollPlanned) setImmediate(this.#turn);
   };
-}
-
-function dialTcp(address: string, port: number): Socket {
-  return connect({ host: address, port, noDelay: true });
 }

@@ -25,6 +25,8 @@ export interface HostPoolOwner {
   readonly wheel: TimerWheel;
   dial(address: string, port: number): Socket;
   afterPoll(task: () => void): void;
+  /** The last connection of a closed pool is gone. */
+  emptied(host: HostPool): void;
 }
 
 interface Waiter {
@@ -110,6 +112,7 @@ export class HostPool implements UpstreamOwner {
     const at = this.#idle.lastIndexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
     if (this.#waiting.length > 0) this.#dialIfNeeded();
+    if (this.#closed && this.size === 0) this.#owner.emptied(this);
   }
 
   /** Closes idle connections at once and the others after their exchange; waiting exchanges fail. */

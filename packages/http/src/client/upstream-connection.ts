@@ -8,6 +8,7 @@ import type { HeadLimits } from '../message/request-head.ts';
 import { parseResponseHead, type ResponseHead } from '../message/response-head.ts';
 import { HttpProtocolError } from '../protocol/protocol-error.ts';
 import { type TimerWheel, WheelTimer } from '../time/timer-wheel.ts';
+import { type PieceTaker, takePieces } from '../transport/socket-reader.ts';
 import { UpstreamError, type UpstreamErrorCode } from './upstream-error.ts';
 import type { ExchangeCarrier, UpstreamExchange } from './upstream-exchange.ts';
 
@@ -31,13 +32,16 @@ export interface UpstreamOwner {
 }
 
 /** One connection to an upstream: strictly one exchange at a time, closed at the first byte nobody asked for. */
-export class UpstreamConnection implements ExchangeCarrier {
+export class UpstreamConnection implements ExchangeCarrier, PieceTaker {
   readonly #socket: Socket;
   readonly #owner: UpstreamOwner;
   readonly #writer: MessageWriter;
   readonly #decoder: BodyDecoder;
   readonly #collector: HeadCollector;
   readonly #timer: WheelTimer;
+  readonly #leaveReads: () => void;
+  /** Whether the piece now being read is overwritten afterwards. */
+  #borrowed = false;
   #exchange: UpstreamExchange | undefined;
   #head: ResponseHead | undefined;
   #interim = 0;
@@ -52,7 +56,7 @@ export class UpstreamConnection implements ExchangeCarrier {
     this.#decoder = new BodyDecoder(owner.limits);
     this.#collector = new HeadCollector(owner.limits.headBytes);
     this.#timer = new WheelTimer(() => this.#onTimeout());
-    socket.on('data', this.#onData);
+    this.#leaveReads = takePieces(socket, this);
     socket.on('end', this.#onEnd);
     socket.on('drain', this.#onDrain);
     socket.on('error', this.#onError);
@@ -86,13 +90,22 @@ export class UpstreamConnection implements ExchangeCarrier {
   }
 
   write(piece: Buffer): boolean {
-    return this.#writer.write(piece);
+    this.#touch();
+    try {
+      return this.#writer.write(piece);
+    } catch (error) {
+      this.#misframed(error);
+      return true;
+    }
   }
 
-  end(piece?: Buffer): void {
-    this.#writer.end(piece);
-    // The response was complete before the request: the connection waited for this.
-    if (this.#exchange === undefined) this.destroy();
+  end(piece?: Buffer, trailerLines?: string): void {
+    this.#touch();
+    try {
+      this.#writer.end(piece, trailerLines);
+    } catch (error) {
+      this.#misframed(error);
+    }
   }
 
   setFlowing(flowing: boolean): void {
@@ -111,10 +124,15 @@ export class UpstreamConnection implements ExchangeCarrier {
   }
 
   onBodyData(piece: Buffer): void {
-    this.#exchange?.handler.onData(piece);
+    this.#exchange?.handler.onData(this.#borrowed ? Buffer.from(piece) : piece);
   }
 
-  readonly #onData = (piece: Buffer): void => {
+  get expectsMuch(): boolean {
+    return this.#head !== undefined && this.#decoder.expectsMuch;
+  }
+
+  takePiece(piece: Buffer, borrowed: boolean): void {
+    this.#borrowed = borrowed;
     const exchange = this.#exchange;
     // A byte nobody asked for would be taken for the next request's answer (response-queue poisoning).
     if (exchange === undefined || !exchange.requestStarted) {
@@ -132,7 +150,7 @@ export class UpstreamConnection implements ExchangeCarrier {
       }
       this.#fail('RESPONSE_MALFORMED', error.message, error);
     }
-  };
+  }
 
   #poisoned(): void {
     const exchange = this.#exchange;
@@ -163,7 +181,7 @@ export class UpstreamConnection implements ExchangeCarrier {
       }
       at += head.text.length - gathered;
       if (head.status === 101) {
-        this.#switch(head, exchange, piece.subarray(at));
+        this.#switch(head, exchange, Buffer.from(piece.subarray(at)));
         return;
       }
       if (head.status < 200) {
@@ -201,7 +219,7 @@ export class UpstreamConnection implements ExchangeCarrier {
   #switch(head: ResponseHead, exchange: UpstreamExchange, surplus: Buffer): void {
     if (!exchange.upgrading) throw new HttpProtocolError('SWITCH_UNASKED');
     const socket = this.#socket;
-    socket.off('data', this.#onData);
+    this.#leaveReads();
     socket.off('end', this.#onEnd);
     socket.off('drain', this.#onDrain);
     socket.off('error', this.#onError);
@@ -228,6 +246,12 @@ export class UpstreamConnection implements ExchangeCarrier {
     this.destroy();
     const protocolCode = cause instanceof HttpProtocolError ? { protocolCode: cause.code } : {};
     exchange?.fail(new UpstreamError(code, message, { cause, ...protocolCode }));
+  }
+
+  /** The request missed its announced length: what went out cannot be repaired, and its writer may be in any callback. */
+  #misframed(error: unknown): void {
+    if (!(error instanceof RangeError)) throw error;
+    this.#broke(error);
   }
 
   #broke(cause?: unknown): void {

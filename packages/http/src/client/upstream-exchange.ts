@@ -25,7 +25,7 @@ export interface UpstreamHandler {
 export interface ExchangeCarrier {
   send(exchange: UpstreamExchange, head: string, framing: BodyFraming, ended: boolean): void;
   write(piece: Buffer): boolean;
-  end(piece?: Buffer): void;
+  end(piece?: Buffer, trailerLines?: string): void;
   setFlowing(flowing: boolean): void;
   destroy(): void;
 }
@@ -83,8 +83,9 @@ export class UpstreamExchange {
     return this.ended || this.#carrier === undefined ? true : this.#carrier.write(piece);
   }
 
-  end(piece?: Buffer): void {
-    if (!this.ended) this.#carrier?.end(piece);
+  /** Ends the request's body, with an optional last piece; trailer lines are whole, and go only with a chunked body. */
+  end(piece?: Buffer, trailerLines?: string): void {
+    if (!this.ended) this.#carrier?.end(piece, trailerLines);
   }
 
   /** Stops `onData`, but for the rest of the piece now being decoded. */

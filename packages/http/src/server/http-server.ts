@@ -5,6 +5,7 @@ import { fieldLines, statusLine } from '../message/head-text.ts';
 import { toLatin1 } from '../protocol/latin1.ts';
 import { HttpProtocolError } from '../protocol/protocol-error.ts';
 import { TimerWheel } from '../time/timer-wheel.ts';
+import { adoptAccepted } from '../transport/socket-reader.ts';
 import { type ConnectionOwner, ServerConnection } from './server-connection.ts';
 import type { ServerExchange } from './server-exchange.ts';
 import { DEFAULT_SERVER_LIMITS, type HttpServerLimits } from './server-limits.ts';
@@ -74,8 +75,9 @@ class SocketServer implements HttpServer, ConnectionOwner {
     this.#logger = deps.logger ?? NO_LOGGER;
     this.#ownsWheel = deps.wheel === undefined;
     this.wheel = deps.wheel ?? new TimerWheel(deps.clock);
-    this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.accept(socket),
+    this.#listener = createServer(
+      { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
+      (accepted) => this.accept(adoptAccepted(accepted)),
     );
   }
 

@@ -6,6 +6,7 @@ import { parseRequestHead, type RequestHead } from '../message/request-head.ts';
 import { CR, LF } from '../protocol/byte-classes.ts';
 import { HttpProtocolError } from '../protocol/protocol-error.ts';
 import { type TimerWheel, WheelTimer } from '../time/timer-wheel.ts';
+import { type PieceTaker, takePieces } from '../transport/socket-reader.ts';
 import type { ExchangeConnection } from './exchange-connection.ts';
 import { ServerExchange } from './server-exchange.ts';
 import type { HttpServerLimits } from './server-limits.ts';
@@ -28,7 +29,7 @@ const MAX_HELD_PIECES = 64;
 const MAX_LINGER_BYTES = 1_048_576;
 
 /** One client connection: strictly one exchange at a time, its bytes taken only when they are wanted. */
-export class ServerConnection implements ExchangeConnection {
+export class ServerConnection implements ExchangeConnection, PieceTaker {
   readonly remoteAddress: string;
   readonly writer: MessageWriter;
   responseEnded = false;
@@ -38,11 +39,14 @@ export class ServerConnection implements ExchangeConnection {
   readonly #collector: HeadCollector;
   readonly #readTimer: WheelTimer;
   readonly #writeTimer: WheelTimer;
+  readonly #leaveReads: () => void;
   #phase: Phase = 'idle';
   #exchange: ServerExchange | undefined;
   #held: Buffer[] = [];
   #heldBytes = 0;
   #processing = false;
+  /** Whether the piece now being processed is overwritten afterwards. */
+  #borrowed = false;
   #inputEnded = false;
   #discarding = false;
   #skippedBlankLine = false;
@@ -60,7 +64,7 @@ export class ServerConnection implements ExchangeConnection {
     this.#collector = new HeadCollector(owner.limits.headBytes);
     this.#readTimer = new WheelTimer(() => this.#onReadTimeout());
     this.#writeTimer = new WheelTimer(() => this.#onWriteTimeout());
-    socket.on('data', this.#onData);
+    this.#leaveReads = takePieces(socket, this);
     socket.on('end', this.#onEnd);
     socket.on('drain', this.#onDrain);
     socket.on('error', this.#onError);
@@ -135,7 +139,7 @@ export class ServerConnection implements ExchangeConnection {
     this.#exchange = undefined;
     this.#owner.wheel.disarm(this.#readTimer);
     this.#owner.wheel.disarm(this.#writeTimer);
-    socket.off('data', this.#onData);
+    this.#leaveReads();
     socket.off('end', this.#onEnd);
     socket.off('drain', this.#onDrain);
     socket.pause();
@@ -174,15 +178,23 @@ export class ServerConnection implements ExchangeConnection {
     return rest;
   }
 
-  readonly #onData = (piece: Buffer): void => {
+  takePiece(piece: Buffer, borrowed: boolean): void {
     if (this.#phase === 'lingering') {
       this.#unreadBytes += piece.length;
       if (this.#unreadBytes > MAX_LINGER_BYTES) this.#socket.destroy();
       return;
     }
-    if (this.#held.length > 0 || this.#processing) this.#hold(piece);
-    else this.#process(piece);
-  };
+    if (this.#held.length > 0 || this.#processing) {
+      this.#hold(borrowed ? Buffer.from(piece) : piece);
+      return;
+    }
+    this.#borrowed = borrowed;
+    this.#process(piece);
+  }
+
+  get expectsMuch(): boolean {
+    return this.#phase === 'exchange' && this.#decoder.expectsMuch;
+  }
 
   #process(piece: Buffer): void {
     this.#processing = true;
@@ -199,7 +211,9 @@ export class ServerConnection implements ExchangeConnection {
     }
     const rest = this.#piece === undefined ? EMPTY : piece.subarray(this.#at);
     this.#piece = undefined;
-    if (rest.length > 0 && this.#phase !== 'lingering' && !this.#socket.destroyed) this.#hold(rest);
+    if (rest.length > 0 && this.#phase !== 'lingering' && !this.#socket.destroyed) {
+      this.#hold(this.#borrowed ? Buffer.from(rest) : rest);
+    }
     if (this.#inputEnded) this.#endInput();
   }
 
@@ -221,7 +235,7 @@ export class ServerConnection implements ExchangeConnection {
   onBodyData(piece: Buffer): void {
     this.#windowBytes += piece.length;
     if (!this.#discarding) {
-      this.#exchange?.handler?.onBodyData(piece);
+      this.#exchange?.handler?.onBodyData(this.#borrowed ? Buffer.from(piece) : piece);
       return;
     }
     this.#unreadBytes += piece.length;
@@ -312,6 +326,7 @@ export class ServerConnection implements ExchangeConnection {
     if (first !== undefined) {
       this.#held = [];
       this.#heldBytes = 0;
+      this.#borrowed = false;
       this.#process(held.length === 1 ? first : Buffer.concat(held));
     }
     if (this.#held.length === 0 && this.#socket.isPaused() && this.#phase !== 'upgraded') {
