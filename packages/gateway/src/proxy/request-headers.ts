@@ -41,9 +41,25 @@ export function toRequestLines(head: RequestHead, context: ForwardingContext): s
   if (context.maxForwards !== undefined) lines += `Max-Forwards: ${context.maxForwards}\r\n`;
   if (peer.trusted && (head.classes & FIELD.forwarded) !== 0)
     return lines + trustedLines(head, context);
-  lines += `X-Forwarded-For: ${peer.ip}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ${head.host}\r\nX-Forwarded-Port: ${context.port}\r\n`;
   if (context.prefix !== '') lines += `X-Forwarded-Prefix: ${context.prefix}\r\n`;
-  return `${lines}Forwarded: for=${peer.forwardedFor};host="${head.host}";proto=http\r\n${viaLine(head)}`;
+  return lines + forwardedLines(peer, head.host, context.port) + viaLine(head);
+}
+
+// What a peer's requests for one host have in common is written once: most requests follow one like themselves.
+let lastPeer: Peer | undefined;
+let lastHost = '';
+let lastPort = 0;
+let lastLines = '';
+
+function forwardedLines(peer: Peer, host: string, port: number): string {
+  if (peer !== lastPeer || host !== lastHost || port !== lastPort) {
+    const lines = `X-Forwarded-For: ${peer.ip}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ${host}\r\nX-Forwarded-Port: ${port}\r\n`;
+    lastLines = `${lines}Forwarded: for=${peer.forwardedFor};host="${host}";proto=http\r\n`;
+    lastPeer = peer;
+    lastHost = host;
+    lastPort = port;
+  }
+  return lastLines;
 }
 
 /** RFC 9110 §7.6.3: each gateway adds itself; a line of its own is the same as an element of the list. */
