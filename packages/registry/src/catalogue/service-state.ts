@@ -1,4 +1,10 @@
-import type { Instance, Revision, ServiceKey, ServiceView } from '@portolan/core';
+import {
+  type Instance,
+  isRoutableStatus,
+  type Revision,
+  type ServiceKey,
+  type ServiceView,
+} from '@portolan/core';
 
 /** Up to this many changes are spliced into a copy; more are merged in one pass. */
 const SPLICE_LIMIT = 16;
@@ -10,6 +16,8 @@ export class ServiceState {
   view: ServiceView;
   routable = 0;
   protected = 0;
+  /** Passing or warning by their own merit, whatever the operator wants of them. */
+  healthy = 0;
   /** Epoch milliseconds since when mass-loss protection is on. */
   protectedSinceMs: number | undefined = undefined;
   /** `address|port` to the instance's `namespace/id`. */
@@ -26,8 +34,10 @@ export class ServiceState {
   change(id: string, before: Instance | undefined, after: Instance | undefined): void {
     if (before?.routable) this.routable--;
     if (before?.protected) this.protected--;
+    if (before && isHealthy(before)) this.healthy--;
     if (after?.routable) this.routable++;
     if (after?.protected) this.protected++;
+    if (after && isHealthy(after)) this.healthy++;
     this.#pending.set(id, after);
   }
 
@@ -41,6 +51,11 @@ export class ServiceState {
         ? base
         : { ...base, protection: { sinceMs: this.protectedSinceMs, kept: this.protected } };
   }
+}
+
+/** Whether losing it now would be a loss: what mass-loss protection counts. */
+export function isHealthy(instance: Instance): boolean {
+  return isRoutableStatus(instance.status) && !instance.protected;
 }
 
 /** Names the place an instance stands at. */

@@ -1,362 +1,325 @@
 import {
-  type CheckState,
+  backoffMs,
   type Clock,
-  type Guard,
-  isRoutableStatus,
+  isRegistryError,
   type Logger,
-  type Op,
   type Random,
-  type Status,
   type Store,
-  serviceId,
   type TimerHandle,
-  worstStatus,
 } from '@portolan/core';
-import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { InstanceRecord, RecordDelta } from '../catalogue/instance-record.ts';
-import type { ServiceState } from '../catalogue/service-state.ts';
-import type { CheckScheduler } from '../checks/check-scheduler.ts';
-import { instanceKey, protectionKey, statusKey } from '../codec/keys.ts';
-import { encodeProtection, encodeStatus, type StoredStatus } from '../codec/status-codec.ts';
-import type { LeaseTable } from '../leases/lease-table.ts';
+import { isHealthy } from '../catalogue/service-state.ts';
+import { protectionKey } from '../codec/keys.ts';
+import { encodeProtection } from '../codec/status-codec.ts';
 import type { RegistryOptions } from '../options/registry-options.ts';
-import {
-  type MassLossState,
-  NO_LOSSES,
-  onLosses,
-  onReturns,
-  onTime,
-} from '../protection/mass-loss.ts';
+import { EVICTION_STEP_MS } from '../protection/mass-loss.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
+import { byService, judgeService } from './judge-services.ts';
+import { ServiceHealth } from './service-health.ts';
+import {
+  type HealthFacts,
+  isLost,
+  removal,
+  restoration,
+  type Transition,
+  toTransition,
+} from './transition.ts';
 
-const RETRY_MIN_MS = 100;
-const RETRY_MAX_MS = 5_000;
-const PROTECTION_TICK_MS = 1_000;
+const STORE_BACKOFF = { baseMs: 200, maxMs: 10_000 };
+const CONFLICT_PAUSE_MS = 20;
 
-export interface HealthReconcilerDeps {
-  readonly options: () => RegistryOptions;
-  readonly catalogue: Catalogue;
-  readonly leases: LeaseTable;
-  readonly checks: CheckScheduler;
-  readonly store: Store;
+/** Everything it looks at and writes to. */
+export interface HealthReconcilerDeps extends HealthFacts {
+  /** Read anew at each turn: options may change at run time. */
+  readonly options: () => Pick<RegistryOptions, 'protection' | 'transitions'>;
+  readonly store: Pick<Store, 'commit'>;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: RegistryMetrics;
 }
 
+/** Turns what leases and checks found out into commits: deletions and status changes, judged per service. */
 export interface HealthReconciler {
-  /** The lease or a check of these instances says something new; looked at together, soon. */
-  mark(keys: readonly string[]): void;
-  /** Follows the catalogue; `displaced` lost their address to a newer registration elsewhere. */
+  /** Something that decides these instances' health changed. */
+  mark(keys: Iterable<string>): void;
+  /** For the catalogue's `onApplied`, after leases and checks followed. */
   onApplied(deltas: readonly RecordDelta[], displaced: readonly string[]): void;
-  /** Resolves when what is marked now was written, or could not be for now. */
+  /** Resolves when all marked so far is durable and visible; rejects when the store refused (it is tried again). */
   settled(): Promise<void>;
   close(): Promise<void>;
 }
 
-type Wanted =
-  | { readonly kind: 'nothing' }
-  | { readonly kind: 'remove'; readonly reason: 'expired' | 'check' | 'superseded' }
-  | { readonly kind: 'status'; readonly next: StoredStatus };
-
-interface Transition {
-  readonly record: InstanceRecord;
-  readonly wanted: Wanted;
-  /** Goes out of rotation without having asked for it. */
-  readonly isLoss: boolean;
+export function createHealthReconciler(deps: HealthReconcilerDeps): HealthReconciler {
+  return new Reconciler(deps);
 }
 
-/**
- * Brings the stored health in line with what leases and checks say. Marks are judged together, per service, so that a
- * mass loss is seen as one; commits are small, so that callers' writes get in between; a failed one is tried again.
- */
-export function createHealthReconciler(deps: HealthReconcilerDeps): HealthReconciler {
-  const { catalogue, leases, checks, store, clock, random, logger, metrics } = deps;
-  const dirty = new Set<string>();
-  const displacedKeys = new Set<string>();
-  const protection = new Map<string, MassLossState>();
-  const settleWaiters: (() => void)[] = [];
-  let running: Promise<void> | undefined;
-  let retry: TimerHandle | undefined;
-  let tick: TimerHandle | undefined;
-  let failures = 0;
-  let closed = false;
+interface Waiter {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
 
-  function mark(keys: readonly string[]): void {
-    if (closed) return;
-    for (const key of keys) dirty.add(key);
-    start();
+class Reconciler implements HealthReconciler {
+  readonly #deps: HealthReconcilerDeps;
+  readonly #services = new Map<string, ServiceHealth>();
+  /** At most one entry an instance: it cannot outgrow the catalogue. */
+  #dirty = new Set<string>();
+  readonly #displaced = new Set<string>();
+  #waiters: Waiter[] = [];
+  #wanted = false;
+  #running: Promise<void> | undefined;
+  #closed = false;
+  #tick: TimerHandle | undefined;
+  #pause: { readonly timer: TimerHandle; readonly end: () => void } | undefined;
+
+  constructor(deps: HealthReconcilerDeps) {
+    this.#deps = deps;
   }
 
-  function start(): void {
-    if (running || retry || closed || dirty.size === 0) return;
-    // In a later turn: everything that falls due in this one is judged together.
-    running = Promise.resolve()
-      .then(run)
-      .catch((error: unknown) => backOff(error))
-      .finally(() => {
-        running = undefined;
-        for (const done of settleWaiters.splice(0)) done();
-        start();
-      });
+  mark(keys: Iterable<string>): void {
+    for (const key of keys) this.#dirty.add(key);
+    this.#wake();
   }
 
-  function backOff(error: unknown): void {
-    if (closed) return;
-    metrics.storeFailure();
-    const delayMs = Math.min(RETRY_MAX_MS, RETRY_MIN_MS * 2 ** Math.min(failures++, 10));
-    logger.error({ err: error, waiting: dirty.size }, 'health could not be written; trying again');
-    retry = clock.setTimer(delayMs * (0.5 + random() / 2), () => {
-      retry = undefined;
-      start();
-    });
-  }
-
-  async function run(): Promise<void> {
-    const keys = [...dirty];
-    dirty.clear();
-    const byService = new Map<ServiceState, Transition[]>();
-    for (const key of keys) {
-      const record = catalogue.record(key);
-      const state = record && catalogue.service(serviceId(record.instance.service));
-      if (!record || !state) continue;
-      const wanted = judge(record);
-      if (wanted.kind === 'nothing') continue;
-      const isLoss =
-        wanted.kind === 'remove'
-          ? wanted.reason !== 'superseded' && isRoutableStatus(record.instance.status)
-          : isRoutableStatus(record.instance.status) && !isRoutableStatus(wanted.next.status);
-      const transitions = byService.get(state) ?? [];
-      byService.set(state, transitions);
-      transitions.push({ record, wanted, isLoss });
-    }
-    const writes: { readonly key: string; readonly ops: Op[]; readonly guards: Guard[] }[] = [];
-    for (const [state, transitions] of byService) {
-      const keep = protect(state, transitions);
-      for (const transition of transitions) writes.push(toWrite(transition, keep));
-      writes.push(...protectionWrite(state, keep));
-    }
-    try {
-      await commitAll(writes);
-      failures = 0;
-    } catch (error) {
-      for (const key of keys) dirty.add(key);
-      throw error;
-    }
-  }
-
-  /** What leases and checks together say of an instance, against what is stored. */
-  function judge(record: InstanceRecord): Wanted {
-    const { key, instance, stored } = record;
-    if (displacedKeys.has(key)) return { kind: 'remove', reason: 'superseded' };
-    if (checks.isOverdue(key)) return { kind: 'remove', reason: 'check' };
-    const isExpired = leases.isExpired(key);
-    const states = checks.states(key);
-    if (isExpired && !stored?.protected) return { kind: 'remove', reason: 'expired' };
-    const reported = stored?.reported;
-    const statuses: Status[] =
-      states.length > 0
-        ? states.map((state) => state.status)
-        : [reported ?? instance.initialStatus];
-    const status = isExpired ? 'critical' : worstStatus(statuses);
-    const isProtected = Boolean(stored?.protected) && (isExpired || !isRoutableStatus(status));
-    if (status === instance.status && isProtected === instance.protected)
-      return { kind: 'nothing' };
-    const next: StoredStatus = {
-      status,
-      reason: isExpired ? 'its lease ran out' : reasonOf(states, status),
-      protected: isProtected,
-      ...(reported === undefined ? {} : { reported }),
-      checks: Object.fromEntries(states.map((state) => [state.id, state.status])),
-    };
-    return { kind: 'status', next };
-  }
-
-  /** Whether the losses among these are to be kept in rotation. */
-  function protect(state: ServiceState, transitions: readonly Transition[]): boolean {
-    const lost = transitions.filter((transition) => transition.isLoss).length;
-    const nowMs = clock.now();
-    const before = protection.get(state.id) ?? NO_LOSSES;
-    if (lost === 0) {
-      const returned = transitions.some(
-        ({ record, wanted }) => record.instance.protected && wanted.kind === 'status',
-      );
-      if (returned) protection.set(state.id, onReturns(before, nowMs));
-      return before.mode !== 'normal';
-    }
-    const healthy = healthyOf(state);
-    const verdict = onLosses(before, { nowMs, count: lost, healthy }, deps.options().protection);
-    protection.set(state.id, verdict.state);
-    if (verdict.keep && before.mode === 'normal') {
-      metrics.protectionEntered();
-      logger.warn(
-        { service: state.id, lost, healthy },
-        'mass loss: the last known instances are kept in rotation until they return or the loss lasts',
-      );
-    }
-    if (verdict.keep) armTick();
-    return verdict.keep;
-  }
-
-  function toWrite(
-    { record, wanted, isLoss }: Transition,
-    keep: boolean,
-  ): { key: string; ops: Op[]; guards: Guard[] } {
-    const { key, stored } = record;
-    const guards: Guard[] = [
-      { key: instanceKey(key), modifyRevision: record.registrationRevision },
-      { key: statusKey(key), modifyRevision: record.statusRevision },
-    ];
-    if (wanted.kind === 'remove' && !(keep && isLoss)) {
-      const ops: Op[] = [{ type: 'delete', key: instanceKey(key) }];
-      if (stored) ops.push({ type: 'delete', key: statusKey(key) });
-      catalogue.announceRemoval(key, wanted.reason);
-      if (wanted.reason !== 'superseded') metrics.removed(wanted.reason);
-      displacedKeys.delete(key);
-      return { key, ops, guards };
-    }
-    const next: StoredStatus =
-      wanted.kind === 'status'
-        ? { ...wanted.next, protected: wanted.next.protected || (keep && isLoss) }
-        : {
-            status: 'critical',
-            reason: 'gone in a mass loss; kept by protection',
-            protected: true,
-            ...(stored?.reported === undefined ? {} : { reported: stored.reported }),
-            checks: stored?.checks ?? {},
-          };
-    return { key, ops: [{ type: 'put', key: statusKey(key), value: encodeStatus(next) }], guards };
-  }
-
-  function protectionWrite(
-    state: ServiceState,
-    keep: boolean,
-  ): { key: string; ops: Op[]; guards: Guard[] }[] {
-    if (
-      keep &&
-      state.protectedSinceMs === undefined &&
-      protection.get(state.id)?.mode === 'protected'
-    ) {
-      const value = encodeProtection(clock.wallNow());
-      return [
-        { key: '', ops: [{ type: 'put', key: protectionKey(state.key), value }], guards: [] },
-      ];
-    }
-    return [];
-  }
-
-  async function commitAll(
-    writes: readonly { key: string; ops: Op[]; guards: Guard[] }[],
-  ): Promise<void> {
-    const { batchSize } = deps.options().transitions;
-    for (let from = 0; from < writes.length; from += batchSize) {
-      const slice = writes.slice(from, from + batchSize);
-      const ops = slice.flatMap((write) => write.ops);
-      const guards = slice.flatMap((write) => write.guards);
-      const committed = await store.commit(ops, guards);
-      if (committed.ok) {
-        await catalogue.reached.wait(committed.revision);
-        continue;
-      }
-      await catalogue.reached.wait(committed.actual);
-      // Somebody was first with one of them: each is judged anew, alone, so that one does not hold up the others.
-      for (const { key, ops: own, guards: ownGuards } of slice) {
-        const single = await store.commit(own, ownGuards);
-        if (single.ok) await catalogue.reached.wait(single.revision);
-        else if (key !== '') {
-          catalogue.forgetRemoval(key);
-          dirty.add(key);
+  onApplied(deltas: readonly RecordDelta[], displaced: readonly string[]): void {
+    for (const { key, before, after } of deltas) {
+      const record = after ?? before;
+      if (!record) continue;
+      const { namespace, group, name } = record.instance.service;
+      const id = `${namespace}/${group}/${name}`;
+      if (!after) this.#services.get(id)?.saved.delete(key);
+      else {
+        this.#services.get(id)?.saved.delete(key);
+        if (after.instance.protected) this.#takeUp(id);
+        if (before?.registrationRevision !== after.registrationRevision && after.stored) {
+          this.#dirty.add(key);
         }
       }
     }
+    for (const key of displaced) this.#displaced.add(key);
+    if (this.#dirty.size > 0 || displaced.length > 0) this.#wake();
+    else this.#arm();
   }
 
-  function armTick(): void {
-    tick ??= clock.setTimer(PROTECTION_TICK_MS, () => {
-      tick = undefined;
-      void onTick().catch(backOff);
+  settled(): Promise<void> {
+    if (this.#closed || (this.#dirty.size === 0 && !this.#running)) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ resolve, reject });
+      this.#wake();
     });
   }
 
-  async function onTick(): Promise<void> {
-    if (closed) return;
-    const nowMs = clock.now();
-    const { protection: options } = deps.options();
-    const writes: { key: string; ops: Op[]; guards: Guard[] }[] = [];
-    for (const state of catalogue.protectedStates()) {
-      const before = protection.get(state.id) ?? {
-        mode: 'protected',
-        sinceMs: nowMs,
-        lastChangeMs: nowMs,
-      };
-      const kept = state.view.instances.filter((instance) => instance.protected);
-      const verdict = onTime(
-        before,
-        { nowMs, healthy: healthyOf(state), kept: kept.length },
-        options,
-      );
-      protection.set(state.id, verdict.state);
-      for (const { id, service } of kept.slice(0, verdict.evict)) {
-        const record = catalogue.record(`${service.namespace}/${id}`);
-        if (record) writes.push(eviction(record));
-      }
-      if (verdict.state.mode === 'normal') {
-        logger.warn({ service: state.id }, 'mass-loss protection ended');
-        protection.delete(state.id);
-        writes.push({
-          key: '',
-          ops: [{ type: 'delete', key: protectionKey(state.key) }],
-          guards: [],
-        });
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#tick?.cancel();
+    this.#pause?.timer.cancel();
+    this.#pause?.end();
+    await this.#running;
+    for (const waiter of this.#waiters.splice(0)) waiter.resolve();
+  }
+
+  /** Protection decided before a restart, or by another process on the same store. */
+  #takeUp(id: string): void {
+    const health = this.#health(id);
+    if (health.state.mode !== 'normal') return;
+    const nowMs = this.#deps.clock.now();
+    health.state = { mode: 'protected', sinceMs: nowMs, lastChangeMs: nowMs };
+  }
+
+  #health(id: string): ServiceHealth {
+    const present = this.#services.get(id);
+    if (present) return present;
+    const health = new ServiceHealth();
+    this.#services.set(id, health);
+    return health;
+  }
+
+  #wake(): void {
+    this.#wanted = true;
+    if (this.#running || this.#closed) return;
+    this.#running = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    // Everything marked in this turn of the event loop is judged together.
+    await Promise.resolve();
+    for (let attempt = 0; this.#wanted && !this.#closed; ) {
+      this.#wanted = false;
+      const waiters = this.#waiters.splice(0);
+      const keys = this.#dirty;
+      this.#dirty = new Set();
+      try {
+        const conflicts = await this.#turn(keys);
+        attempt = 0;
+        for (const waiter of waiters) waiter.resolve();
+        if (conflicts) await this.#sleep(CONFLICT_PAUSE_MS * (1 + this.#deps.random()));
+      } catch (error) {
+        for (const key of keys) this.#dirty.add(key);
+        this.#wanted = true;
+        for (const waiter of waiters) waiter.reject(error);
+        if (isRegistryError(error) && error.code === 'STORE_CLOSED') break;
+        this.#deps.metrics.storeFailure();
+        this.#deps.logger.error(
+          { err: error, waiting: this.#dirty.size },
+          'health changes could not be written and are tried again',
+        );
+        await this.#sleep(50 + backoffMs(attempt++, STORE_BACKOFF, this.#deps.random));
       }
     }
-    await commitAll(writes);
-    if (!closed && catalogue.protectedServices > 0) armTick();
+    this.#running = undefined;
+    this.#arm();
   }
 
-  /** A believed loss: an expired instance goes, one whose check fails leaves rotation. */
-  function eviction(record: InstanceRecord): { key: string; ops: Op[]; guards: Guard[] } {
-    const wanted: Wanted =
-      leases.isExpired(record.key) || !record.stored
-        ? { kind: 'remove', reason: 'expired' }
-        : { kind: 'status', next: { ...record.stored, protected: false } };
-    return toWrite({ record, wanted, isLoss: false }, false);
-  }
-
-  return {
-    mark,
-    onApplied(deltas, displaced) {
-      for (const key of displaced) displacedKeys.add(key);
-      if (displaced.length > 0) mark(displaced);
-      for (const { key, after } of deltas) {
-        if (!after) displacedKeys.delete(key);
-        else if (after.instance.protected) armTick();
+  /** Whether something lost against another write and has to be judged again. */
+  async #turn(keys: ReadonlySet<string>): Promise<boolean> {
+    const { catalogue, clock, options } = this.#deps;
+    const { protection, transitions } = options();
+    const nowMs = clock.now();
+    const groups = byService(keys, this.#deps);
+    for (const id of this.#services.keys()) if (!groups.has(id)) groups.set(id, []);
+    const batch = new CommitBatch(this.#deps, transitions.batchSize, (key) => this.#dirty.add(key));
+    for (const [id, records] of groups) {
+      if (!protection.enabled && !this.#services.has(id) && records.length === 0) continue;
+      const health = this.#health(id);
+      const service = catalogue.service(id);
+      const verdict = judgeService(health, service, records, this.#deps, protection, nowMs);
+      if (verdict.entered > 0) this.#announce(id, verdict.entered);
+      for (const [key, keep] of verdict.keep) {
+        await batch.add(() => {
+          const record = catalogue.record(key);
+          if (!record || (!keep && this.#isUnjudged(record, health))) return undefined;
+          return toTransition(record, keep, this.#deps);
+        });
       }
-    },
-    async settled() {
-      if (!running && dirty.size === 0) return;
-      if (retry) return;
-      await new Promise<void>((resolve) => {
-        settleWaiters.push(resolve);
-        start();
+      for (const [key, record] of health.saved) {
+        if (catalogue.record(key)) continue;
+        await batch.add(() => restoration(record, catalogue));
+      }
+      await batch.add(() => this.#protection(id, health));
+    }
+    for (const key of this.#displaced) {
+      await batch.add(() => {
+        const record = catalogue.record(key);
+        if (!record) return undefined;
+        const { service, address, port } = record.instance;
+        if (catalogue.occupant(service, address, port) === key) return undefined;
+        return removal(record, 'superseded', this.#deps);
       });
-    },
-    async close() {
-      closed = true;
-      retry?.cancel();
-      tick?.cancel();
-      await running;
-    },
-  };
+    }
+    await batch.flush();
+    this.#displaced.clear();
+    for (const [id, health] of this.#services) {
+      health.saved.clear();
+      if (health.isIdle) this.#services.delete(id);
+    }
+    if (batch.conflicts > 0) this.#wanted = true;
+    return batch.conflicts > 0;
+  }
+
+  /** Lost only after its service was judged: it is marked, and comes with the next turn. */
+  #isUnjudged(record: InstanceRecord, health: ServiceHealth): boolean {
+    if (!this.#deps.options().protection.enabled) return false;
+    return isHealthy(record.instance) && !health.lost.has(record.key) && isLost(record, this.#deps);
+  }
+
+  /** Driven by state, so that what the store refused is written by the next turn. */
+  #protection(id: string, health: ServiceHealth): Transition | undefined {
+    const service = this.#deps.catalogue.service(id);
+    const isStored = service?.protectedSinceMs !== undefined;
+    const isOn = health.state.mode !== 'normal';
+    if (!service || isStored === isOn) return undefined;
+    const key = protectionKey(service.key);
+    if (!isOn) return { key: id, ops: [{ type: 'delete', key }], guards: [] };
+    const value = encodeProtection(this.#deps.clock.wallNow());
+    return { key: id, ops: [{ type: 'put', key, value }], guards: [] };
+  }
+
+  #announce(id: string, kept: number): void {
+    this.#deps.metrics.protectionEntered();
+    this.#deps.logger.error(
+      { service: id, kept },
+      'too many instances of this service were lost at once: they are kept in rotation until they return or the loss lasts',
+    );
+  }
+
+  /** One timer: eviction's pace while something is protected, else the window of losses. */
+  #arm(): void {
+    this.#tick?.cancel();
+    this.#tick = undefined;
+    if (this.#closed || this.#services.size === 0) return;
+    let delayMs = this.#deps.options().protection.windowMs;
+    for (const { state } of this.#services.values()) {
+      if (state.mode !== 'normal') delayMs = Math.min(delayMs, EVICTION_STEP_MS);
+    }
+    this.#tick = this.#deps.clock.setTimer(delayMs, () => this.#wake());
+  }
+
+  #sleep(durationMs: number): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    return new Promise((end) => {
+      this.#pause = { timer: this.#deps.clock.setTimer(durationMs, end), end };
+    });
+  }
 }
 
-function healthyOf(state: ServiceState): number {
-  return state.view.instances.filter((instance) => isRoutableStatus(instance.status)).length;
-}
+/** Collects transitions into commits of bounded size, one after the other, so that callers' writes get in between. */
+class CommitBatch {
+  readonly #deps: HealthReconcilerDeps;
+  readonly #size: number;
+  readonly #onConflict: (key: string) => void;
+  #pending: (() => Transition | undefined)[] = [];
+  conflicts = 0;
 
-function reasonOf(states: readonly CheckState[], status: Status): string {
-  const telling = states.find((state) => state.status === status);
-  if (!telling) return status === 'unknown' ? 'waiting for the first probe' : 'as registered';
-  return telling.output === '' ? `check ${telling.id}` : `${telling.id}: ${telling.output}`;
+  constructor(deps: HealthReconcilerDeps, size: number, onConflict: (key: string) => void) {
+    this.#deps = deps;
+    // A restoration takes two operations.
+    this.#size = Math.max(1, Math.floor(size / 2));
+    this.#onConflict = onConflict;
+  }
+
+  async add(make: () => Transition | undefined): Promise<void> {
+    if (this.#pending.push(make) >= this.#size) await this.flush();
+  }
+
+  /** Looks again at each before it is written: a heartbeat that came meanwhile wins. */
+  async flush(): Promise<void> {
+    const making = this.#pending;
+    this.#pending = [];
+    let transitions = making.map((make) => make()).filter((made) => made !== undefined);
+    while (transitions.length > 0) {
+      const lost = await this.#commit(transitions);
+      if (!lost) return;
+      this.conflicts++;
+      this.#onConflict(lost.key);
+      transitions = transitions.filter((transition) => transition !== lost);
+    }
+  }
+
+  /** The transition that another write was faster than; then nothing of the batch was written. */
+  async #commit(transitions: readonly Transition[]): Promise<Transition | undefined> {
+    const { catalogue, store, metrics } = this.#deps;
+    const removed = transitions.filter((transition) => transition.removal !== undefined);
+    for (const { key, removal: reason } of removed)
+      if (reason) catalogue.announceRemoval(key, reason);
+    let written = false;
+    try {
+      const result = await store.commit(
+        transitions.flatMap((transition) => transition.ops),
+        transitions.flatMap((transition) => transition.guards),
+      );
+      if (!result.ok) {
+        return transitions.find(({ guards }) =>
+          guards.some((guard) => guard.key === result.conflict.key),
+        );
+      }
+      written = true;
+      await catalogue.reached.wait(result.revision);
+      for (const { removal: reason } of removed) {
+        if (reason === 'expired' || reason === 'check') metrics.removed(reason);
+      }
+      return undefined;
+    } finally {
+      if (!written) for (const { key } of removed) catalogue.forgetRemoval(key);
+    }
+  }
 }

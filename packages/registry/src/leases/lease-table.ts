@@ -9,6 +9,9 @@ class Lease extends WheelNode {
   spec: LeaseSpec;
   dueMs = 0;
   expired = false;
+  /** Found kept by mass-loss protection and not heard since: it has a term, but nobody has vouched for it. */
+  awaited = false;
+
   constructor(key: string, spec: LeaseSpec) {
     super();
     this.key = key;
@@ -56,23 +59,30 @@ export class LeaseTable {
   follow({ key, before, after }: RecordDelta): void {
     if (!after) this.#drop(key);
     else if (!before || before.registrationRevision !== after.registrationRevision) {
-      this.#grant(key, after);
+      this.#grant(key, after, before === undefined);
     }
   }
 
-  /** False without a lease. Reports through `wasExpired` that somebody has to hear of its return. */
+  /** `returned`: it counted as lost until now, and whoever judges health has to look again. */
   renew(key: string): 'none' | 'renewed' | 'returned' {
     const lease = this.#leases.get(key);
     if (!lease) return 'none';
     lease.dueMs = this.#clock.now() + lease.spec.ttlMs;
-    if (!lease.expired) return 'renewed';
+    if (!lease.expired && !lease.awaited) return 'renewed';
     lease.expired = false;
+    lease.awaited = false;
     this.#wheel.schedule(lease, lease.dueMs);
     return 'returned';
   }
 
   isExpired(key: string): boolean {
     return this.#leases.get(key)?.expired ?? false;
+  }
+
+  /** Whether it has a lease and nobody speaks for it: expired, or kept by protection and not heard since. */
+  isSilent(key: string): boolean {
+    const lease = this.#leases.get(key);
+    return lease !== undefined && (lease.expired || lease.awaited);
   }
 
   get(key: string): { readonly spec: LeaseSpec; readonly remainingMs: number } | undefined {
@@ -85,7 +95,7 @@ export class LeaseTable {
     this.#wheel.close();
   }
 
-  #grant(key: string, record: InstanceRecord): void {
+  #grant(key: string, record: InstanceRecord, isNew: boolean): void {
     const spec = record.instance.lease;
     if (!spec) {
       this.#drop(key);
@@ -95,6 +105,7 @@ export class LeaseTable {
     this.#leases.set(key, lease);
     lease.spec = spec;
     lease.expired = false;
+    lease.awaited = isNew && record.stored?.protected === true;
     lease.dueMs = this.#clock.now() + spec.ttlMs;
     this.#wheel.schedule(lease, lease.dueMs);
   }

@@ -2,19 +2,24 @@ import type { ProtectionOptions } from '../options/registry-options.ts';
 
 /** Mass-loss protection of one service. */
 export type MassLossState =
-  | { readonly mode: 'normal'; readonly losses: readonly Loss[] }
+  | { readonly mode: 'normal' }
   | { readonly mode: 'protected'; readonly sinceMs: number; readonly lastChangeMs: number }
   | { readonly mode: 'evicting'; readonly sinceMs: number; readonly nextEvictionMs: number };
 
-export interface Loss {
-  readonly atMs: number;
-  readonly count: number;
-}
-
-export const NO_LOSSES: MassLossState = { mode: 'normal', losses: [] };
+export const NORMAL: MassLossState = { mode: 'normal' };
 
 /** Pace of eviction after a loss was believed. */
 export const EVICTION_STEP_MS = 1_000;
+
+export interface Losses {
+  readonly nowMs: number;
+  /** Lost just now, to expiry or probes. */
+  readonly count: number;
+  /** Healthy before that. */
+  readonly healthy: number;
+  /** Lost within the window before, and not back. */
+  readonly lostBefore: number;
+}
 
 export interface LossVerdict {
   readonly state: MassLossState;
@@ -22,27 +27,22 @@ export interface LossVerdict {
   readonly keep: boolean;
 }
 
-/** `count` more instances were lost to expiry or probes; `healthy` were left before them. */
+/** Judges what was lost just now together with what was lost within the window. */
 export function onLosses(
   state: MassLossState,
-  loss: { readonly nowMs: number; readonly count: number; readonly healthy: number },
+  { nowMs, count, healthy, lostBefore }: Losses,
   options: ProtectionOptions,
 ): LossVerdict {
-  if (!options.enabled) return { state: NO_LOSSES, keep: false };
-  if (state.mode === 'protected')
-    return { state: { ...state, lastChangeMs: loss.nowMs }, keep: true };
-  if (state.mode === 'evicting') return { state, keep: true };
-  const recent = state.losses.filter((past) => past.atMs > loss.nowMs - options.windowMs);
-  const lostBefore = recent.reduce((sum, past) => sum + past.count, 0);
-  const baseline = loss.healthy + lostBefore;
+  if (!options.enabled) return { state: NORMAL, keep: false };
+  if (state.mode === 'protected') return { state: { ...state, lastChangeMs: nowMs }, keep: true };
+  const baseline = healthy + lostBefore;
   const isMass =
-    baseline >= options.minInstances && lostBefore + loss.count > baseline * options.maxLossShare;
+    baseline >= options.minInstances && lostBefore + count > baseline * options.maxLossShare;
+  // A second mass loss while the first is evicted is a new one, and begins again.
   if (isMass) {
-    const { nowMs } = loss;
     return { state: { mode: 'protected', sinceMs: nowMs, lastChangeMs: nowMs }, keep: true };
   }
-  const losses = [...recent, { atMs: loss.nowMs, count: loss.count }];
-  return { state: { mode: 'normal', losses }, keep: false };
+  return { state, keep: state.mode === 'evicting' };
 }
 
 /** Kept instances came back by themselves. */
@@ -57,7 +57,7 @@ export function onTime(
   options: ProtectionOptions,
 ): { readonly state: MassLossState; readonly evict: number } {
   if (state.mode === 'normal') return { state, evict: 0 };
-  if (now.kept === 0) return { state: NO_LOSSES, evict: 0 };
+  if (now.kept === 0) return { state: NORMAL, evict: 0 };
   let next = state;
   if (next.mode === 'protected') {
     const enoughReturned = now.kept <= (now.kept + now.healthy) * options.maxLossShare * 0.5;

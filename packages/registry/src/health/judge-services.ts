@@ -1,0 +1,102 @@
+import { serviceId } from '@portolan/core';
+import type { InstanceRecord } from '../catalogue/instance-record.ts';
+import { isHealthy, type ServiceState } from '../catalogue/service-state.ts';
+import { refKey } from '../codec/keys.ts';
+import type { ProtectionOptions } from '../options/registry-options.ts';
+import { onLosses, onReturns, onTime } from '../protection/mass-loss.ts';
+import type { ServiceHealth } from './service-health.ts';
+import { type HealthFacts, isLost } from './transition.ts';
+
+export interface ServiceVerdict {
+  /** What to write, and whether a lost one is kept. */
+  readonly keep: Map<string, boolean>;
+  /** How many were kept by protection that began just now. */
+  readonly entered: number;
+}
+
+/** The keys of instances by service; what is not in the catalogue is left out. */
+export function byService(
+  keys: Iterable<string>,
+  { catalogue }: Pick<HealthFacts, 'catalogue'>,
+): Map<string, InstanceRecord[]> {
+  const groups = new Map<string, InstanceRecord[]>();
+  for (const key of keys) {
+    const record = catalogue.record(key);
+    if (!record) continue;
+    const id = serviceId(record.instance.service);
+    const group = groups.get(id);
+    if (group) group.push(record);
+    else groups.set(id, [record]);
+  }
+  return groups;
+}
+
+/** Judges what was found out about a service since the last turn as a whole. */
+export function judgeService(
+  health: ServiceHealth,
+  service: ServiceState | undefined,
+  records: readonly InstanceRecord[],
+  facts: HealthFacts,
+  options: ProtectionOptions,
+  nowMs: number,
+): ServiceVerdict {
+  health.prune(nowMs - options.windowMs);
+  const keep = new Map<string, boolean>();
+  const fresh: InstanceRecord[] = [];
+  // Judged before, but the store has not taken it yet.
+  let undecided = 0;
+  let returned = 0;
+  for (const record of records) {
+    const { key, instance } = record;
+    keep.set(key, instance.protected || health.saved.has(key));
+    if (!isLost(record, facts)) {
+      if (instance.protected) returned++;
+      health.forget(key);
+    } else if (isHealthy(instance)) {
+      if (health.lost.has(key) || health.saved.has(key)) undecided++;
+      else fresh.push(record);
+    }
+  }
+  if (returned > 0) health.state = onReturns(health.state, nowMs);
+  let entered = 0;
+  const healthy = (service?.healthy ?? 0) - undecided;
+  if (fresh.length > 0) {
+    const losses = { nowMs, count: fresh.length, healthy, lostBefore: health.lost.size };
+    const { state, keep: keepFresh } = onLosses(health.state, losses, options);
+    const begins = state.mode === 'protected' && health.state.mode !== 'protected';
+    health.state = state;
+    if (options.enabled && !keepFresh) {
+      for (const record of fresh) health.lost.set(record.key, { atMs: nowMs, record });
+    }
+    for (const record of fresh) keep.set(record.key, keepFresh);
+    if (begins) {
+      health.saveLost();
+      entered = fresh.length + health.saved.size;
+    }
+    if (keepFresh) for (const record of fresh) health.saved.set(record.key, record);
+  }
+  for (const key of health.saved.keys()) if (facts.catalogue.record(key)) keep.set(key, true);
+  evict(health, service, keep, healthy - fresh.length, options, nowMs);
+  return { keep, entered };
+}
+
+function evict(
+  health: ServiceHealth,
+  service: ServiceState | undefined,
+  keep: Map<string, boolean>,
+  healthy: number,
+  options: ProtectionOptions,
+  nowMs: number,
+): void {
+  if (health.state.mode === 'normal') return;
+  const kept = (service?.protected ?? 0) + health.saved.size;
+  const { state, evict: count } = onTime(health.state, { nowMs, healthy, kept }, options);
+  health.state = state;
+  let left = count;
+  for (const instance of service?.view.instances ?? []) {
+    if (left === 0) return;
+    if (!instance.protected) continue;
+    keep.set(refKey({ namespace: instance.service.namespace, id: instance.id }), false);
+    left--;
+  }
+}

@@ -1,0 +1,153 @@
+import {
+  createAddressPolicy,
+  type HealthProbe,
+  NO_LOGGER,
+  NO_METRICS,
+  type ProbeResult,
+  type RegistrationInput,
+  RegistryError,
+} from '@portolan/core';
+import { MemoryStore, seededRandom, settle, TurnableClock } from '@portolan/testing';
+import { describe, expect, it } from 'vitest';
+import type { RegistryOptionsInput } from '../options/registry-options.ts';
+import { createRegistry } from '../registry.ts';
+
+const SERVICE = { namespace: 'default', group: 'default', name: 'web' };
+const CALLER = { trusted: false };
+
+async function aRegistry(options: RegistryOptionsInput = {}, store = new MemoryStore()) {
+  const clock = new TurnableClock();
+  const sick = new Set<number>();
+  const probe: HealthProbe = {
+    kind: 'tcp',
+    check: async (target): Promise<ProbeResult> => ({
+      status: sick.has(target.port) ? 'critical' : 'passing',
+      output: '',
+      durationMs: 1,
+    }),
+  };
+  const registry = await createRegistry(options, {
+    store,
+    clock,
+    random: seededRandom(7),
+    logger: NO_LOGGER,
+    metrics: NO_METRICS,
+    probes: [probe],
+    addressPolicy: createAddressPolicy({ allowLoopback: true, ownEndpoints: [] }),
+  });
+  return { registry, clock, store, sick };
+}
+
+function anInstance(at: number, more: Partial<RegistrationInput> = {}): RegistrationInput {
+  return {
+    service: SERVICE,
+    id: `i${at}`,
+    address: '127.0.0.1',
+    port: 1_000 + at,
+    lease: { ttlMs: 10_000, heartbeatMs: 3_000 },
+    ...more,
+  };
+}
+
+const ref = (at: number) => ({ namespace: 'default', id: `i${at}` });
+
+describe('health reconciler', () => {
+  it('removes an instance nobody has heard of and says why', async () => {
+    const { registry, clock } = await aRegistry();
+    await registry.register(anInstance(1), CALLER);
+    await clock.advance(9_900);
+    expect(registry.instance(ref(1))).toBeDefined();
+    await clock.advance(200);
+    await settle();
+    expect(registry.instance(ref(1))).toBeUndefined();
+    const last = registry.events.since(0)?.at(-1);
+    expect(last).toMatchObject({ type: 'instance-deregistered', reason: 'expired' });
+    await registry.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('keeps all when most expire at once, lets a heartbeat bring them back, and leaves by itself', async () => {
+    const { registry, clock } = await aRegistry();
+    for (let at = 0; at < 10; at++) await registry.register(anInstance(at), CALLER);
+    await clock.advance(11_000);
+    const view = registry.view(SERVICE);
+    expect(view?.instances).toHaveLength(10);
+    expect(view?.protection).toMatchObject({ kept: 10 });
+    expect(view?.instances.every((one) => one.routable && one.protected)).toBe(true);
+    for (let beat = 0; beat < 5; beat++) {
+      for (let at = 0; at < 10; at++) await registry.heartbeat(ref(at));
+      await clock.advance(2_000);
+    }
+    expect(registry.view(SERVICE)?.protection).toBeUndefined();
+    expect(registry.view(SERVICE)?.instances.every((one) => one.status === 'passing')).toBe(true);
+    await registry.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('takes back what was deleted one by one before the loss was known to be a mass loss', async () => {
+    const { registry, clock } = await aRegistry();
+    for (let at = 0; at < 10; at++) {
+      await registry.register(anInstance(at), CALLER);
+      await clock.advance(900);
+    }
+    await clock.advance(4_000);
+    expect(registry.view(SERVICE)?.instances.length).toBeLessThan(10);
+    await clock.advance(8_000);
+    expect(registry.view(SERVICE)?.instances).toHaveLength(10);
+    expect(registry.services()[0]).toMatchObject({ routable: 10, protected: true });
+    await registry.close();
+  });
+
+  it('believes a scale-down after the rest was steady', async () => {
+    const { registry, clock } = await aRegistry();
+    for (let at = 0; at < 10; at++) await registry.register(anInstance(at), CALLER);
+    for (let beat = 0; beat < 60; beat++) {
+      await clock.advance(3_000);
+      registry.renewBatch([ref(0), ref(1)]);
+    }
+    expect(registry.view(SERVICE)?.instances.map((one) => one.id)).toEqual(['i0', 'i1']);
+    expect(registry.view(SERVICE)?.protection).toBeUndefined();
+    await registry.close();
+  });
+
+  it('loses no transition while the store refuses, and changes nothing in memory until it is written', async () => {
+    const { registry, clock, store } = await aRegistry();
+    await registry.register(anInstance(1), CALLER);
+    await registry.register(anInstance(2, { service: { ...SERVICE, name: 'api' } }), CALLER);
+    store.failCommitsWith(new RegistryError('STORE_FULL', { detail: 'full' }));
+    await clock.advance(15_000);
+    expect(registry.instance(ref(1))).toBeDefined();
+    await registry.heartbeat(ref(2));
+    store.failCommitsWith(undefined);
+    await clock.advance(10_000);
+    expect(registry.instance(ref(1))).toBeUndefined();
+    await registry.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('takes an instance out after fall failures and removes it after deregisterAfter', async () => {
+    const { registry, clock, sick } = await aRegistry();
+    const check = {
+      id: 'port',
+      probe: { kind: 'tcp', host: '127.0.0.1', port: 1_001 },
+      intervalMs: 1_000,
+      timeoutMs: 500,
+      rise: 2,
+      fall: 3,
+      deregisterAfterMs: 5_000,
+    } as const;
+    await registry.register(anInstance(1, { lease: 'none', checks: [check] }), CALLER);
+    expect(registry.instance(ref(1))?.routable).toBe(false);
+    await clock.advance(100);
+    expect(registry.instance(ref(1))?.routable).toBe(true);
+    sick.add(1_001);
+    await clock.advance(2_000);
+    expect(registry.instance(ref(1))?.status).toBe('passing');
+    await clock.advance(1_500);
+    expect(registry.instance(ref(1))?.status).toBe('critical');
+    await clock.advance(6_000);
+    expect(registry.instance(ref(1))).toBeUndefined();
+    expect(registry.events.since(0)?.at(-1)).toMatchObject({ reason: 'check' });
+    await registry.close();
+  });
+});
