@@ -18,15 +18,17 @@ export const LABEL_PREFIX = 'metadata.';
 export function checkQuery(query: URLSearchParams, known: QueryParameters): void {
   if (query.size === 0) return;
   for (const name of query.keys()) {
-    const parameter = known[name.startsWith(LABEL_PREFIX) ? `${LABEL_PREFIX}<key>` : name];
-    if (!Object.hasOwn(known, name) && !(parameter && name.length > LABEL_PREFIX.length)) {
+    const isLabel = name.startsWith(LABEL_PREFIX) && name.length > LABEL_PREFIX.length;
+    const key = isLabel ? `${LABEL_PREFIX}<key>` : name;
+    const parameter = Object.hasOwn(known, key) ? known[key] : undefined;
+    if (parameter === undefined) {
       const nearest = nearestName(name, Object.keys(known));
       throw queryError(
         name,
         nearest ? `no such parameter; did you mean "${nearest}"?` : 'no such parameter',
       );
     }
-    if (!parameter?.repeated && query.getAll(name).length > 1) {
+    if (!parameter.repeated && query.getAll(name).length > 1) {
       throw queryError(name, 'given once only');
     }
   }

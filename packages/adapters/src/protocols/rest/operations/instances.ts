@@ -39,6 +39,7 @@ import {
   toRegistrationInput,
   toRegistrationPatch,
 } from '../schemas/registration-schema.ts';
+import { inServiceOrder } from '../service-order.ts';
 
 /** Registrations from the network never run scripts. */
 const UNTRUSTED = { trusted: false } as const;
@@ -242,7 +243,7 @@ function listInstances(context: RestContext, call: Call) {
   const views: ServiceView[] = [];
   let total = 0;
   // Views are immutable: taken in one turn they are the catalogue at one revision, however slowly they are sent.
-  for (const summary of registry.services(namespace)) {
+  for (const summary of inServiceOrder(registry.services(namespace))) {
     const key = summary.service;
     if (group !== undefined && key.group !== group) continue;
     if (service !== undefined && key.name !== service) continue;

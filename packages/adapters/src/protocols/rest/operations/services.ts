@@ -18,6 +18,7 @@ import {
   toRevision,
 } from '../query.ts';
 import { servicesAnswer, viewAnswer } from '../schemas/answer-schemas.ts';
+import { inServiceOrder } from '../service-order.ts';
 import { DEFAULT_WAIT_MS, longPoll } from '../streams/long-poll.ts';
 import { streamMirror } from '../streams/mirror-stream.ts';
 import { presentView } from '../streams/present-view.ts';
@@ -47,8 +48,9 @@ export function serviceOperations(context: RestContext): Operation[] {
       handle(call) {
         const { query } = call.request;
         const group = scopeParameter(query, 'group', undefined);
-        const services = registry
-          .services(scopeParameter(query, 'namespace', 'default'))
+        const services = inServiceOrder(
+          registry.services(scopeParameter(query, 'namespace', 'default')),
+        )
           .filter(({ service }) => group === undefined || service.group === group)
           .map(({ service, ...counts }) => ({
             service: service.name,

@@ -56,16 +56,19 @@ export function streamMirror(context: RestContext, options: MirrorStreamOptions)
     ),
   ];
 
-  for (const service of changed?.services ?? registry.services().map((each) => each.service)) {
+  const present =
+    changed?.services ?? registry.services().map(({ service }) => ({ service, since: 1 }));
+  for (const { service, since } of present) {
     if (namespace !== undefined && service.namespace !== namespace) continue;
     const view = registry.view(service) ?? { service, revision: start, instances: [] };
     if (!changed && view.instances.length === 0) continue;
-    waiting.set(serviceId(service), { since: changed ? view.revision : 1, view });
+    waiting.set(serviceId(service), { since, view });
   }
-  sortBySince(waiting);
-  if (!changed || changed.routes) {
-    waiting.set(ROUTES, { since: changed ? start : 1, routes: registry.routes() });
+  const routesSince = changed ? changed.routesSince : 1;
+  if (routesSince !== undefined) {
+    waiting.set(ROUTES, { since: routesSince, routes: registry.routes() });
   }
+  if (changed) sortBySince(waiting);
   opening = new Set(waiting.keys());
 
   const unsubscribe = registry.subscribe((update) => {
@@ -139,20 +142,30 @@ function sortBySince(waiting: Map<string, Pending>): void {
   for (const [key, pending] of sorted) waiting.set(key, pending);
 }
 
-/** What changed after `from`; undefined when only the whole state will do. */
+/** What changed after `from`, each with its first change; undefined when only the whole state will do. */
 function changedSince(
   registry: Registry,
   from: Revision | undefined,
-): { services: readonly ServiceKey[]; routes: boolean } | undefined {
+): { services: readonly Changed[]; routesSince: Revision | undefined } | undefined {
   if (from === undefined || from === 0 || from > registry.revision) return undefined;
   const events = registry.events.since(from);
   if (events === undefined) return undefined;
-  const services = new Map<string, ServiceKey>();
+  const services = new Map<string, Changed>();
   for (const event of events) {
     const service = serviceOfEvent(event);
-    if (service) services.set(serviceId(service), service);
+    if (!service) continue;
+    const id = serviceId(service);
+    if (!services.has(id)) services.set(id, { service, since: event.revision });
   }
-  return { services: [...services.values()], routes: events.some(isAboutRoutes) };
+  return {
+    services: [...services.values()],
+    routesSince: events.find(isAboutRoutes)?.revision,
+  };
+}
+
+interface Changed {
+  readonly service: ServiceKey;
+  readonly since: Revision;
 }
 
 function isAboutRoutes(event: RegistryEvent): boolean {
