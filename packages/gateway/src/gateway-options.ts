@@ -51,7 +51,8 @@ export function compileGatewayOptions(options: GatewayOptions): CompiledGatewayO
   return {
     trustedProxies: options.trustedProxies ?? [],
     limits,
-    server: options.server ?? {},
+    // Most clients that close their side are gone: what they asked for is not to be worked on for long.
+    server: { halfCloseTimeoutMs: 1_000, ...options.server },
     // The gateway's own deadlines are the ones that count, so the pool's silence limit only backs them up.
     pool: {
       maxConnections: limits.maxRequestsPerEndpoint,

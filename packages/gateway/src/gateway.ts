@@ -140,7 +140,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     if (view.instances.length > 0) {
       zeroConfig.add(service);
       // Ahead of the first request, so that names are resolved by then.
-      if (!upstreams.get(service) && zeroConfig.has(service)) upstreams.of(service);
+      if (!upstreams.get(service) && zeroConfig.isPresent(service)) upstreams.of(service);
       else upstreams.get(service)?.apply(view);
       return;
     }
@@ -160,11 +160,10 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     let route = zeroConfigRoutes.get(id);
     if (!route) {
       // A service that went is answered for, but nothing is made and kept for it.
-      const upstream = upstreams.get(service);
-      const exists = upstream !== undefined && (catalogue.view(service)?.instances.length ?? 0) > 0;
+      const upstream = zeroConfig.isPresent(service) ? upstreams.get(service) : undefined;
       route = {
         name: id,
-        destinations: exists
+        destinations: upstream
           ? [{ upstream, cluster: upstream.cluster({}, DEFAULT_BALANCER), weight: 1 }]
           : [],
         rewritePrefix: undefined,
@@ -173,7 +172,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
         retries: DEFAULT_RETRIES,
         metrics: metrics.route('(zero-config)'),
       };
-      if (exists) zeroConfigRoutes.set(id, route);
+      if (upstream) zeroConfigRoutes.set(id, route);
     }
     return route;
   }

@@ -16,8 +16,8 @@ export interface ZeroConfigRoutes {
   add(service: ServiceKey): void;
   /** Tells that the last instance went: the name stays known (503 rather than 404) until many others went after it. */
   retire(service: ServiceKey): void;
-  /** Whether the service can be reached by its name. */
-  has(service: ServiceKey): boolean;
+  /** Whether the service can be reached by its name and has instances, as far as was told. */
+  isPresent(service: ServiceKey): boolean;
   find(host: string, path: string): ZeroConfigMatch | undefined;
 }
 
@@ -62,7 +62,8 @@ export function createZeroConfigRoutes(): ZeroConfigRoutes {
         forget(name);
       }
     },
-    has: (service) => isDefault(service) && byName.has(service.name),
+    isPresent: (service) =>
+      isDefault(service) && byName.has(service.name) && !retired.has(service.name),
     find(host, path) {
       if (host !== '' && !isIpLiteral(host)) {
         // A name may hold dots itself: the longest one wins.
