@@ -34,7 +34,8 @@ export class ConnectionPool implements HostPoolOwner {
   readonly wheel: TimerWheel;
   readonly #ownsWheel: boolean;
   readonly #dial: (address: string, port: number) => Socket;
-  readonly #hosts = new Map<string, HostPool>();
+  /** By address and then by port, so that finding one makes no key. */
+  readonly #hosts = new Map<string, Map<number, HostPool>>();
   /** Forgotten or closed, with exchanges under way: their timers are still needed. */
   readonly #ending = new Set<HostPool>();
   #closed = false;
@@ -59,21 +60,22 @@ export class ConnectionPool implements HostPoolOwner {
 
   /** The pool of one upstream; worth keeping by who calls it often, and valid until `forget` or `close`. */
   host(address: string, port: number): HostPool {
-    const key = `${address}|${port}`;
-    let host = this.#hosts.get(key);
-    if (host === undefined) {
-      host = new HostPool(address, port, this, this.#closed);
-      if (!this.#closed) this.#hosts.set(key, host);
-    }
+    const known = this.#hosts.get(address)?.get(port);
+    if (known !== undefined) return known;
+    const host = new HostPool(address, port, this, this.#closed);
+    if (this.#closed) return host;
+    const ports = this.#hosts.get(address) ?? new Map<number, HostPool>();
+    this.#hosts.set(address, ports.set(port, host));
     return host;
   }
 
   /** Closes an upstream's idle connections, and the others after their exchange: it was deregistered. */
   forget(address: string, port: number): void {
-    const key = `${address}|${port}`;
-    const host = this.#hosts.get(key);
-    if (host === undefined) return;
-    this.#hosts.delete(key);
+    const ports = this.#hosts.get(address);
+    const host = ports?.get(port);
+    if (ports === undefined || host === undefined) return;
+    ports.delete(port);
+    if (ports.size === 0) this.#hosts.delete(address);
     this.#end(host);
   }
 
@@ -100,7 +102,9 @@ export class ConnectionPool implements HostPoolOwner {
   /** Closes idle connections at once and the others after their exchange; waiting exchanges fail. */
   close(): void {
     this.#closed = true;
-    for (const host of this.#hosts.values()) this.#end(host);
+    for (const ports of this.#hosts.values()) {
+      for (const host of ports.values()) this.#end(host);
+    }
     this.#hosts.clear();
     this.#closeWheelIfUnused();
   }

@@ -53,7 +53,10 @@ export class FramedFields extends MessageFields {
     let close = false;
     let keepAlive = false;
     let upgrade = false;
-    if (options !== undefined) {
+    // What nearly every peer says, without taking the list apart.
+    if (options === 'keep-alive') keepAlive = true;
+    else if (options === 'close') close = true;
+    else if (options !== undefined) {
       for (const part of options.split(',')) {
         const option = part.trim().toLowerCase();
         if (option === 'close') close = true;

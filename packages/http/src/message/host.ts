@@ -6,6 +6,18 @@ import { UNRESERVED } from '../protocol/byte-classes.ts';
  * sub-delimiters, which no host has and which virtual-host tables disagree about.
  */
 export function isValidHost(host: string): boolean {
+  if (host === lastValidHost && host !== '') return true;
+  const valid = checkHost(host);
+  if (valid) lastValidHost = host;
+  return valid;
+}
+
+// Clients of one listener mostly ask for the same host over and over.
+let lastValidHost = '';
+let lastHost = '';
+let lastHostName = '';
+
+function checkHost(host: string): boolean {
   if (host.charCodeAt(0) === 0x5b) {
     const close = host.indexOf(']');
     if (close < 0 || host.includes('%') || !isIPv6(host.slice(1, close))) return false;
@@ -35,6 +47,14 @@ function isValidPort(host: string, at: number): boolean {
 
 /** Lower case, without port and without the root's dot. */
 export function toHostName(host: string): string {
+  if (host !== lastHost) {
+    lastHostName = cutHostName(host);
+    lastHost = host;
+  }
+  return lastHostName;
+}
+
+function cutHostName(host: string): string {
   let end = host.length;
   const colon = host.lastIndexOf(':');
   if (colon >= 0 && host.indexOf(']', colon) < 0) end = colon;
