@@ -70,6 +70,7 @@ describe('health reconciler', () => {
     const { registry, clock } = await aRegistry();
     for (let at = 0; at < 10; at++) await registry.register(anInstance(at), CALLER);
     await clock.advance(11_000);
+    await clock.advance(10);
     const view = registry.view(SERVICE);
     expect(view?.instances).toHaveLength(10);
     expect(view?.protection).toMatchObject({ kept: 10 });

@@ -185,26 +185,30 @@ class Reconciler implements HealthReconciler {
       const verdict = judgeService(health, service, records, this.#deps, protection, nowMs);
       if (verdict.entered > 0) this.#announce(id, verdict.entered);
       for (const [key, keep] of verdict.keep) {
-        await batch.add(() => {
+        const full = batch.add(() => {
           const record = catalogue.record(key);
           if (!record || (!keep && this.#isUnjudged(record, health))) return undefined;
           return toTransition(record, keep, this.#deps);
         });
+        if (full) await full;
       }
       for (const [key, record] of health.saved) {
         if (catalogue.record(key)) continue;
-        await batch.add(() => restoration(record, catalogue));
+        const full = batch.add(() => restoration(record, catalogue));
+        if (full) await full;
       }
-      await batch.add(() => this.#protection(id, health));
+      const full = batch.add(() => this.#protection(id, health));
+      if (full) await full;
     }
     for (const key of this.#displaced) {
-      await batch.add(() => {
+      const full = batch.add(() => {
         const record = catalogue.record(key);
         if (!record) return undefined;
         const { service, address, port } = record.instance;
         if (catalogue.occupant(service, address, port) === key) return undefined;
         return removal(record, 'superseded', this.#deps);
       });
+      if (full) await full;
     }
     await batch.flush();
     this.#displaced.clear();
@@ -277,8 +281,9 @@ class CommitBatch {
     this.#onConflict = onConflict;
   }
 
-  async add(make: () => Transition | undefined): Promise<void> {
-    if (this.#pending.push(make) >= this.#size) await this.flush();
+  /** Undefined while there is room: a promise for each instance would be most of the cost of a storm. */
+  add(make: () => Transition | undefined): Promise<void> | undefined {
+    return this.#pending.push(make) >= this.#size ? this.flush() : undefined;
   }
 
   /** Looks again at each before it is written: a heartbeat that came meanwhile wins. */
