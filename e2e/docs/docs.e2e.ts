@@ -43,7 +43,7 @@ describe.each(['README.md', 'docs/tutorial/first-service.md'])('%s, word for wor
 
   afterAll(async () => {
     for (const child of running.reverse()) {
-      if (child.exitCode === null && child.pid) {
+      if (child.exitCode === null && child.signalCode === null && child.pid) {
         process.kill(-child.pid, 'SIGTERM');
         await once(child, 'exit');
       }

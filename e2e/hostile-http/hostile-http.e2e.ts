@@ -77,10 +77,10 @@ const REFUSED: readonly [what: string, bytes: string, status: number][] = [
   ['a list in Content-Length', `${head(`${host}\r\nContent-Length: 2, 2`)}ab`, 400],
   ['a signed Content-Length', `${head(`${host}\r\nContent-Length: +2`)}ab`, 400],
   ['an empty Content-Length', head(`${host}\r\nContent-Length:`), 400],
-  ['xchunked', head(`${host}\r\nTransfer-Encoding: xchunked`), 400],
-  ['",chunked"', head(`${host}\r\nTransfer-Encoding: ,chunked`), 400],
+  ['xchunked', head(`${host}\r\nTransfer-Encoding: xchunked`), 501],
+  ['",chunked"', head(`${host}\r\nTransfer-Encoding: ,chunked`), 501],
   ['gzip, chunked', head(`${host}\r\nTransfer-Encoding: gzip, chunked`), 501],
-  ['chunked, identity', head(`${host}\r\nTransfer-Encoding: chunked, identity`), 400],
+  ['chunked, identity', head(`${host}\r\nTransfer-Encoding: chunked, identity`), 501],
   [
     'Transfer-Encoding in HTTP/1.0',
     `POST /victim/ HTTP/1.0\r\n${host}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
@@ -105,7 +105,7 @@ const REFUSED: readonly [what: string, bytes: string, status: number][] = [
   ['HTTP/2.0 in text', `GET /victim/ HTTP/2.0\r\n${host}\r\n\r\n`, 505],
   ['a fragment in the target', head(host, 'GET', '/victim/a#b'), 400],
   ['a backslash in the target', head(host, 'GET', '/victim/a\\b'), 400],
-  ['an encoded NUL in the target', head(host, 'GET', '/victim/%00'), 400],
+  ['an encoded NUL in the target', head(`${host}\r\nConnection: close`, 'GET', '/victim/%00'), 400],
   ['CONNECT', `CONNECT victim.local:80 HTTP/1.1\r\n${host}\r\n\r\n`, 501],
   [
     'Connection naming Authorization',
@@ -124,7 +124,7 @@ const REFUSED: readonly [what: string, bytes: string, status: number][] = [
   [
     'a very long chunk extension',
     `${head(`${host}\r\nTransfer-Encoding: chunked`)}2;${'x'.repeat(70_000)}\r\nab\r\n0\r\n\r\n`,
-    400,
+    413,
   ],
   [
     'an upgrade with a body',
@@ -147,7 +147,7 @@ describe('the gateway refuses, closes, and lets nothing through', () => {
     reached = '';
     const { text, closed } = await send(portolan.gateway, bytes);
     expect(Number(text.slice(9, 12)), text.slice(0, 300)).toBe(status);
-    expect(text.split('HTTP/1.1 ').length - 1).toBe(1);
+    expect(text.match(/HTTP\/1\.1 \d{3} /g)).toHaveLength(1);
     expect(text).toContain('"code"');
     expect(closed).toBe(true);
     expect(reached).not.toContain('/admin');
@@ -162,7 +162,7 @@ describe('the gateway refuses, closes, and lets nothing through', () => {
         'GET',
       ),
     );
-    expect(reached).toContain('GET / HTTP/1.1');
+    expect(reached).toContain('GET /victim/ HTTP/1.1');
     expect(reached).not.toContain('6.6.6.6');
     expect(reached.toLowerCase()).toContain('x-forwarded-for: 127.0.0.1');
   });
@@ -171,7 +171,7 @@ describe('the gateway refuses, closes, and lets nothing through', () => {
     reached = '';
     const { text } = await send(
       portolan.gateway,
-      head(`${host}\r\nConnection: close`, 'GET', '/victim/%2e%2e/%2e%2e/admin'),
+      head('Host: localhost\r\nConnection: close', 'GET', '/victim/%2e%2e/%2e%2e/admin'),
     );
     expect(reached).not.toContain('..');
     expect(Number(text.slice(9, 12))).not.toBe(200);

@@ -24,7 +24,7 @@ const server = http.createServer((q, s) => {
   if (url.pathname === '/status') { s.statusCode = Number(url.searchParams.get('code')); s.end(name); return; }
   if (url.pathname === '/headers') { s.setHeader('content-type', 'application/json'); s.end(JSON.stringify({url: q.url, raw: q.rawHeaders})); return; }
   if (url.pathname === '/echo') { q.pipe(s); return; }
-  if (url.pathname === '/bytes') { s.end(Buffer.alloc(Number(url.searchParams.get('n')), 'x')); return; }
+  if (url.pathname === '/bytes') { const n = Number(url.searchParams.get('n')); s.setHeader('content-length', n); s.end(Buffer.alloc(n, 'x')); return; }
   const delay = Number(url.searchParams.get('delayMs') ?? 0);
   setTimeout(() => s.end(name + ' ' + q.url + '\\n'), delay);
 });
