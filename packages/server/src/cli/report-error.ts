@@ -16,13 +16,13 @@ export function reportError(error: unknown, context: CliContext): number {
   }
   if (isPortolanError(error)) {
     say(`portolan: ${error.message}${error.status > 0 ? ` (${error.code})` : ''}`);
-    sayAll(error.problems.map(describeProblem));
+    sayAll(describeProblems(error));
     sayAll(hintsFor(error));
     return EXIT_CODES[exitFor(error)].code;
   }
   if (isRegistryError(error)) {
     say(`portolan: ${error.message} (${error.code})`);
-    sayAll(error.problems.map(describeProblem));
+    sayAll(describeProblems(error));
     return EXIT_CODES.failure.code;
   }
   say(`portolan: ${error instanceof Error ? error.message : String(error)}`);
@@ -52,6 +52,15 @@ function hintsFor(error: PortolanError): readonly string[] {
     : [];
 }
 
-function describeProblem({ path, expected, found }: Problem): string {
-  return `${path}: expected ${expected}${found === undefined ? '' : `, found ${found}`}`;
+/** A line for each problem that the message does not name already. */
+function describeProblems(error: {
+  readonly message: string;
+  readonly problems: readonly Problem[];
+}): readonly string[] {
+  return error.problems
+    .map(
+      ({ path, expected, found }) =>
+        `${path}: expected ${expected}${found === undefined ? '' : `, found ${found}`}`,
+    )
+    .filter((line) => !error.message.includes(line));
 }

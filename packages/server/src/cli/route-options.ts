@@ -1,5 +1,6 @@
 import type { DestinationDocument } from '@portolan/client';
 import { InvalidArgumentError } from 'commander';
+import { CliError } from './cli-error.ts';
 
 /** For options that may be given several times: `service[:label=value,…][=weight]`. */
 export function collectDestination(
@@ -35,7 +36,10 @@ export function parseWeights(values: readonly string[]): number[] | Record<strin
   for (const value of values) {
     const match = /^(.+)=(\d{1,7})$/.exec(value);
     if (!match?.[1]) {
-      throw new InvalidArgumentError('Expected numbers (80 20) or versions (v1=80 v2=20).');
+      throw new CliError(`"${value}" is no weight.`, {
+        exit: 'usage',
+        hints: ['Give one for each destination in order (80 20), or by version (v1=80 v2=20).'],
+      });
     }
     weights[match[1]] = Number(match[2]);
   }

@@ -3,7 +3,7 @@ import { type Command, Option } from 'commander';
 import { CliError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
 import { collectPair } from '../options.ts';
-import { INSTANCE_COLUMNS } from '../output/instance-columns.ts';
+import { INSTANCE_COLUMNS, inReadingOrder } from '../output/instance-columns.ts';
 import { printListing } from '../output/print.ts';
 import { clientFor } from '../registry-client.ts';
 
@@ -40,7 +40,7 @@ export function addInstances(program: Command, context: CliContext): void {
       const { meta, ...rest } = options;
       const filter: InstanceFilter = { ...rest, ...(meta ? { metadata: meta } : {}) };
       const client = clientFor(command, context);
-      const instances = await listInstances(client, service, filter);
+      const instances = inReadingOrder(await listInstances(client, service, filter));
       printListing(
         {
           json: { instances },

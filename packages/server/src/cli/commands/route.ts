@@ -32,9 +32,17 @@ interface SetOptions {
 
 const COLUMNS: readonly Column<RouteDocument>[] = [
   { head: 'NAME', cell: (route) => route.name },
-  { head: 'HOSTS', cell: (route) => route.hosts.join(',') || '*' },
-  { head: 'MATCH', cell: (route) => route.match.map(describeMatch).join(' or ') || '*' },
-  { head: 'TO', cell: (route) => route.to.map(describeDestination).join(' ') },
+  { head: 'HOSTS', cell: (route) => route.hosts.join(',') || '*', flexible: true },
+  {
+    head: 'MATCH',
+    cell: (route) => route.match.map(describeMatch).join(' or ') || '*',
+    flexible: true,
+  },
+  {
+    head: 'TO',
+    cell: (route) => route.to.map(describeDestination).join(' '),
+    flexible: true,
+  },
   {
     head: 'TIMEOUT',
     cell: (route) => (route.timeoutMs ? `${route.timeoutMs}ms` : ''),

@@ -11,7 +11,8 @@ export function addServices(program: Command, context: CliContext): void {
     .summary('list services')
     .description('Lists the services of the namespace with how many instances can take traffic.')
     .action(async (_options: object, command: Command) => {
-      const services = await clientFor(command, context).services.list();
+      const found = await clientFor(command, context).services.list();
+      const services = [...found].sort((a, b) => (a.service < b.service ? -1 : 1));
       printListing<ServiceDocument>(
         {
           json: { services },

@@ -3,6 +3,8 @@ import { formatDuration } from '@portolan/core';
 import { statusStyle } from './palette.ts';
 import type { Column } from './print.ts';
 
+const COLLATOR = new Intl.Collator('en', { numeric: true });
+
 /** How instances are listed. */
 export const INSTANCE_COLUMNS: readonly Column<InstanceDocument>[] = [
   { head: 'ID', cell: (instance) => instance.id },
@@ -18,7 +20,7 @@ export const INSTANCE_COLUMNS: readonly Column<InstanceDocument>[] = [
   {
     head: 'TRAFFIC',
     cell: (instance, palette) => ({
-      text: describeTraffic(instance),
+      text: instance.routable ? 'yes' : 'no',
       style: instance.routable ? palette.good : palette.warning,
     }),
   },
@@ -30,8 +32,8 @@ export const INSTANCE_COLUMNS: readonly Column<InstanceDocument>[] = [
     cell: (instance) => (instance.lease ? formatDuration(instance.lease.ttlMs) : ''),
     wide: true,
   },
-  { head: 'TAGS', cell: (instance) => instance.tags.join(','), wide: true },
-  { head: 'REASON', cell: (instance) => (instance.routable ? '' : instance.statusReason) },
+  { head: 'TAGS', cell: (instance) => instance.tags.join(','), wide: true, flexible: true },
+  { head: 'REASON', cell: whyNoTraffic, flexible: true },
 ];
 
 /** `address:port`, IPv6 in brackets. */
@@ -39,8 +41,17 @@ export function toAuthority(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-function describeTraffic({ intent, routable }: InstanceDocument): string {
-  if (!intent.enabled) return 'disabled';
-  if (intent.maintenance) return 'maintenance';
-  return routable ? 'yes' : 'no';
+function whyNoTraffic({ intent, routable, statusReason }: InstanceDocument): string {
+  if (routable) return '';
+  if (intent.maintenance) return `maintenance: ${intent.maintenance.reason}`;
+  return intent.enabled ? statusReason : 'disabled by an operator';
+}
+
+/** By service, then by id with numbers as people count them. */
+export function inReadingOrder(
+  instances: readonly InstanceDocument[],
+): readonly InstanceDocument[] {
+  return [...instances].sort(
+    (a, b) => COLLATOR.compare(a.service, b.service) || COLLATOR.compare(a.id, b.id),
+  );
 }

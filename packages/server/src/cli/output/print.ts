@@ -10,6 +10,8 @@ export interface Column<T> {
   readonly cell: (item: T, palette: Palette) => Cell;
   /** Only with `-o wide`. */
   readonly wide?: boolean;
+  /** May be cut on a narrow terminal. */
+  readonly flexible?: boolean;
 }
 
 export interface Listing<T> {
@@ -47,6 +49,7 @@ export function printListing<T>(listing: Listing<T>, command: Command, context: 
     renderTable(heads, rows, {
       width: context.stdout.isTTY ? context.stdout.columns : undefined,
       headerStyle: palette.head,
+      flexible: columns.map((column) => column.flexible === true),
     }),
   );
 }

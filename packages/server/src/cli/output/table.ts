@@ -9,12 +9,14 @@ export interface TableOptions {
   /** The terminal's width; absent: rows are as long as they are. */
   readonly width?: number | undefined;
   readonly headerStyle: Style;
+  /** Columns that may be cut to fit the width; ids and addresses are to be copied, so they never are. */
+  readonly flexible?: readonly boolean[];
 }
 
 const GAP = '  ';
 const NARROWEST = 6;
 
-/** Aligned columns under capital heads; columns give way, the widest first, when a width is set. */
+/** Aligned columns under capital heads. When a width is set, flexible columns give way to it, or are left out. */
 export function renderTable(
   heads: readonly string[],
   rows: readonly (readonly Cell[])[],
@@ -24,7 +26,7 @@ export function renderTable(
   const widths = heads.map((head, column) =>
     Math.max(head.length, ...texts.map((row) => widthOf(row[column] ?? ''))),
   );
-  if (options.width !== undefined) shrink(widths, options.width);
+  if (options.width !== undefined) shrink(widths, options.width, options.flexible ?? []);
   const lines = [line(heads, widths, () => options.headerStyle)];
   for (const [index, row] of rows.entries()) {
     lines.push(line(texts[index] ?? [], widths, (column) => styleOf(row[column])));
@@ -37,7 +39,8 @@ function line(
   widths: readonly number[],
   style: (column: number) => Style,
 ): string {
-  const cells = widths.map((width, column) => {
+  const cells = widths.flatMap((width, column) => {
+    if (width === 0) return [];
     const text = clip(texts[column] ?? '', width);
     const padding = column === widths.length - 1 ? '' : ' '.repeat(width - widthOf(text));
     return style(column)(text) + padding;
@@ -45,14 +48,19 @@ function line(
   return cells.join(GAP).trimEnd();
 }
 
-function shrink(widths: number[], available: number): void {
-  let excess =
-    widths.reduce((sum, width) => sum + width, 0) + GAP.length * (widths.length - 1) - available;
-  for (; excess > 0; excess--) {
-    const widest = widths.indexOf(Math.max(...widths));
+/** Takes from the widest flexible column; one that would say nothing any more gets width 0. */
+function shrink(widths: number[], available: number, flexible: readonly boolean[]): void {
+  const excess = (): number =>
+    widths.reduce((sum, width) => sum + (width === 0 ? 0 : width + GAP.length), -GAP.length) -
+    available;
+  while (excess() > 0) {
+    let widest = -1;
+    for (const [column, width] of widths.entries()) {
+      if (flexible[column] && width > 0 && width >= (widths[widest] ?? 1)) widest = column;
+    }
+    if (widest < 0) return;
     const width = widths[widest] ?? 0;
-    if (width <= NARROWEST) return;
-    widths[widest] = width - 1;
+    widths[widest] = width > NARROWEST ? width - 1 : 0;
   }
 }
 
