@@ -20,4 +20,6 @@ export interface ExchangeConnection {
   /** `Date: …` with its CRLF. */
   dateLine(): string;
   destroy(): void;
+  /** Like `destroy`, but the exchange is told. */
+  abort(reason: Error): void;
 }

@@ -19,7 +19,7 @@ export interface FaultReply {
 
 export interface HttpServerOptions {
   readonly limits?: Partial<HttpServerLimits>;
-  /** Called with each request once its head is complete. What it throws becomes a 500 and the connection closes. */
+  /** Called with each request once its head is complete. What it throws becomes a 500. */
   onExchange(exchange: ServerExchange): void;
   /** Default: plain text with the error's code. */
   renderFault?(error: HttpProtocolError): FaultReply;
@@ -132,10 +132,14 @@ class SocketServer implements HttpServer, ConnectionOwner {
     try {
       this.#options.onExchange(exchange);
     } catch (error) {
-      this.#logger.error({ err: error, target: exchange.head.target }, 'A handler failed');
+      this.failed(error, exchange);
       if (exchange.status === 0) exchange.reply(500, { 'Content-Type': 'text/plain' });
       else exchange.destroy();
     }
+  }
+
+  failed(error: unknown, exchange: ServerExchange | undefined): void {
+    this.#logger.error({ err: error, target: exchange?.head.target }, 'A handler failed');
   }
 
   faultReply(error: HttpProtocolError): string {

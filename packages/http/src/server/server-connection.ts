@@ -10,6 +10,7 @@ import { type PieceTaker, takePieces } from '../transport/socket-reader.ts';
 import type { ExchangeConnection } from './exchange-connection.ts';
 import { ServerExchange } from './server-exchange.ts';
 import type { HttpServerLimits } from './server-limits.ts';
+import { WriteWatch } from './write-watch.ts';
 
 /** What a connection needs of its server. */
 export interface ConnectionOwner {
@@ -17,6 +18,8 @@ export interface ConnectionOwner {
   readonly wheel: TimerWheel;
   readonly draining: boolean;
   begin(exchange: ServerExchange): void;
+  /** A handler threw at a piece of the body. */
+  failed(error: unknown, exchange: ServerExchange | undefined): void;
   /** The whole reply to a fault, with `Connection: close`. */
   faultReply(error: HttpProtocolError): string;
   dateLine(): string;
@@ -38,7 +41,7 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
   readonly #decoder: BodyDecoder;
   readonly #collector: HeadCollector;
   readonly #readTimer: WheelTimer;
-  readonly #writeTimer: WheelTimer;
+  readonly #writeWatch: WriteWatch;
   readonly #leaveReads: () => void;
   #phase: Phase = 'idle';
   #exchange: ServerExchange | undefined;
@@ -53,7 +56,6 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
   /** Body bytes since the data-rate window began; also what was read away after a response. */
   #windowBytes = 0;
   #unreadBytes = 0;
-  #unsentAtCheck = 0;
 
   constructor(socket: Socket, owner: ConnectionOwner) {
     this.#socket = socket;
@@ -63,7 +65,9 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
     this.#decoder = new BodyDecoder(owner.limits);
     this.#collector = new HeadCollector(owner.limits.headBytes);
     this.#readTimer = new WheelTimer(() => this.#onReadTimeout());
-    this.#writeTimer = new WheelTimer(() => this.#onWriteTimeout());
+    this.#writeWatch = new WriteWatch(socket, owner.wheel, owner.limits.writeIdleTimeoutMs, () =>
+      this.abort(new Error('The client takes nothing of the response')),
+    );
     this.#leaveReads = takePieces(socket, this);
     socket.on('end', this.#onEnd);
     socket.on('drain', this.#onDrain);
@@ -87,7 +91,7 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
 
   mayKeepAlive(): boolean {
     const exchange = this.#exchange;
-    if (exchange === undefined || this.#owner.draining || this.#inputEnded) return false;
+    if (exchange === undefined || this.#owner.draining || this.#atLastRequest) return false;
     if (!exchange.head.keepAlive) return false;
     if (this.#decoder.done || exchange.flowing) return true;
     // Nobody may ever read this body: keep the connection only when reading it away is cheap and certain.
@@ -97,6 +101,12 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
       framing.kind === 'length' &&
       framing.length <= this.#owner.limits.unreadBodyBytes
     );
+  }
+
+  /** The client closed its side, and nothing it sent before is left. */
+  get #atLastRequest(): boolean {
+    if (!this.#inputEnded || this.#heldBytes > 0) return false;
+    return this.#piece === undefined || this.#at >= this.#piece.length;
   }
 
   dateLine(): string {
@@ -110,9 +120,7 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
   }
 
   awaitDrain(): void {
-    if (this.#writeTimer.armed) return;
-    this.#unsentAtCheck = this.#socket.writableLength;
-    this.#owner.wheel.arm(this.#writeTimer, this.#owner.limits.writeIdleTimeoutMs);
+    this.#writeWatch.start();
   }
 
   completeResponse(): void {
@@ -138,7 +146,7 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
     this.#phase = 'upgraded';
     this.#exchange = undefined;
     this.#owner.wheel.disarm(this.#readTimer);
-    this.#owner.wheel.disarm(this.#writeTimer);
+    this.#writeWatch.stop();
     this.#leaveReads();
     socket.off('end', this.#onEnd);
     socket.off('drain', this.#onDrain);
@@ -152,7 +160,7 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
 
   /** Ends the connection when it is idle; else it ends after its exchange. */
   drain(): void {
-    if (this.#phase === 'idle') this.#closeGently();
+    if (this.#phase === 'idle') this.#linger();
   }
 
   destroy(): void {
@@ -203,8 +211,12 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
     try {
       while (this.#piece !== undefined && this.#at < piece.length && this.#step(piece));
     } catch (error) {
-      if (!(error instanceof HttpProtocolError)) throw error;
-      this.#fault(error);
+      this.#piece = undefined;
+      if (error instanceof HttpProtocolError) this.#fault(error);
+      else {
+        this.#owner.failed(error, this.#exchange);
+        this.abort(new Error('The handler failed', { cause: error }));
+      }
       return;
     } finally {
       this.#processing = false;
@@ -301,8 +313,8 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
 
   #finishExchange(keepAlive: boolean): void {
     this.#exchange = undefined;
-    if (!keepAlive || this.#owner.draining || this.#inputEnded) {
-      this.#closeGently();
+    if (!keepAlive || this.#owner.draining || this.#atLastRequest) {
+      this.#linger();
       return;
     }
     this.#phase = 'idle';
@@ -341,7 +353,7 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
 
   #onReadTimeout(): void {
     if (this.#phase === 'head') this.#fault(new HttpProtocolError('HEAD_TIMEOUT'));
-    else if (this.#phase === 'idle') this.#closeGently();
+    else if (this.#phase === 'idle') this.#linger();
     else if (this.#phase === 'lingering') this.#endLinger();
     else if (this.#phase === 'exchange') this.#checkExchange();
   }
@@ -359,18 +371,8 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
     else this.#startBodyWindow();
   }
 
-  #onWriteTimeout(): void {
-    const unsent = this.#socket.writableLength;
-    if (unsent === 0) return;
-    if (unsent >= this.#unsentAtCheck) {
-      this.abort(new Error('The client takes nothing of the response'));
-      return;
-    }
-    this.awaitDrain();
-  }
-
   readonly #onDrain = (): void => {
-    this.#owner.wheel.disarm(this.#writeTimer);
+    this.#writeWatch.stop();
     if (this.#phase === 'exchange' && !this.responseEnded) this.#exchange?.drainedBy();
     else if (this.#phase === 'idle' || this.#phase === 'head') this.#release();
   };
@@ -381,15 +383,16 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
   };
 
   #endInput(): void {
-    if (this.#held.length > 0 || this.#socket.destroyed) return;
-    if (this.#phase === 'lingering') this.#socket.destroySoon();
+    if (this.#socket.destroyed) return;
+    if (this.#phase === 'exchange' && this.#decoder.done) {
+      // The client may have closed only its side: the response is still owed, but not for long.
+      this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.halfCloseTimeoutMs);
+    } else if (this.#phase === 'lingering') this.#socket.destroySoon();
+    else if (this.#held.length > 0) return;
     else if (this.#phase === 'head') this.#fault(new HttpProtocolError('HEAD_TRUNCATED'));
-    else if (this.#phase === 'idle') this.#closeGently();
+    else if (this.#phase === 'idle') this.#linger();
     else if (this.#phase === 'exchange') {
-      if (this.#decoder.done) {
-        // The client may have closed only its side: the response is still owed, but not for long.
-        this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.halfCloseTimeoutMs);
-      } else if (this.#discarding) this.#closeGently();
+      if (this.#discarding) this.#linger();
       else this.abort(new HttpProtocolError('BODY_TRUNCATED'));
     }
   }
@@ -401,7 +404,7 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
   readonly #onClose = (): void => {
     this.#phase = 'closed';
     this.#owner.wheel.disarm(this.#readTimer);
-    this.#owner.wheel.disarm(this.#writeTimer);
+    this.#writeWatch.stop();
     this.#held = [];
     const exchange = this.#exchange;
     this.#exchange = undefined;
@@ -435,10 +438,6 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
     if (this.#socket.isPaused()) this.#socket.resume();
     this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.lingerTimeoutMs);
     if (this.#inputEnded) this.#socket.destroySoon();
-  }
-
-  #closeGently(): void {
-    this.#linger();
   }
 
   /** A client that still takes its response gets the whole of it; the write timer cuts off one that does not. */

@@ -138,16 +138,33 @@ export class ServerExchange {
   /** A piece of the response's body; false says to wait for `onDrain`. */
   write(piece: Buffer): boolean {
     if (this.ended || this.#status === 0) return true;
-    const more = this.#connection.writer.write(piece);
-    if (!more) this.#connection.awaitDrain();
-    return more;
+    try {
+      const more = this.#connection.writer.write(piece);
+      if (!more) this.#connection.awaitDrain();
+      return more;
+    } catch (error) {
+      this.#misframed(error);
+      return true;
+    }
   }
 
   /** Ends the response, with an optional last piece. */
   end(piece?: Buffer, trailerLines?: string): void {
     if (this.ended || this.#status === 0) return;
-    this.#connection.writer.end(piece, trailerLines);
+    try {
+      this.#connection.writer.end(piece, trailerLines);
+    } catch (error) {
+      this.#misframed(error);
+      return;
+    }
     this.#connection.completeResponse();
+    this.#wakeWriters();
+  }
+
+  /** A body that missed its announced length cannot be repaired, and its writer may be in any socket's callback. */
+  #misframed(error: unknown): void {
+    if (!(error instanceof RangeError)) throw error;
+    this.#connection.abort(error);
   }
 
   /** A whole response in one write. `lines` as for `sendHead`. */
@@ -227,6 +244,9 @@ export class ServerExchange {
   /** Cuts the connection: the only way to tell a client that a response begun will not be completed. */
   destroy(): void {
     if (this.#connection.carries(this)) this.#connection.destroy();
+    this.#wakeWriters();
+    // Nobody else would settle its promise.
+    if (this.handler instanceof BufferedBody) this.handler.onAbort(new Error('Given up'));
   }
 
   /** Called by the connection. */
