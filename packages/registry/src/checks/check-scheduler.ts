@@ -183,23 +183,28 @@ export class CheckScheduler {
     task.running = true;
     this.#running++;
     let open = true;
+    /** The probe is over for us, also when it does not heed its abort: its check goes on without it. */
     const settle = (status: ProbeResult['status'] | 'broken', output: string): void => {
       if (!open) return;
       open = false;
       this.#running--;
+      task.running = false;
+      task.abort = undefined;
       task.deadline.onTimeout = undefined;
       this.#deadlines.cancel(task.deadline);
       if (this.#closed) return;
       metrics.checkRun(spec.probe.kind, status, clock.now() - startedMs);
-      if (task.removed) return;
-      task.lastProbeAtMs = clock.wallNow();
-      if (status === 'broken') task.output = output.slice(0, OUTPUT_LIMIT);
-      else this.#take(task, status, output, spec);
+      if (!task.removed) {
+        task.lastProbeAtMs = clock.wallNow();
+        if (status === 'broken') task.output = output.slice(0, OUTPUT_LIMIT);
+        else this.#take(task, status, output, spec);
+        this.#scheduleNext(task);
+      }
+      this.#startWaiting();
     };
     task.deadline.onTimeout = () => {
-      settle('critical', `no answer within ${spec.timeoutMs} ms`);
       abort.abort();
-      this.#startWaiting();
+      settle('critical', `no answer within ${spec.timeoutMs} ms`);
     };
     this.#deadlines.schedule(task.deadline, startedMs + spec.timeoutMs);
     try {
@@ -216,11 +221,6 @@ export class CheckScheduler {
       }
       settle('broken', 'the probe itself failed');
     }
-    task.running = false;
-    task.abort = undefined;
-    if (this.#closed) return;
-    if (!task.removed) this.#scheduleNext(task);
-    this.#startWaiting();
   }
 
   /** The grid of intervals is kept, so that neither probe time nor jitter adds up; missed points are left out. */
