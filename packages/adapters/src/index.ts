@@ -7,6 +7,11 @@ export { createScriptProbe } from './probes/script-probe.ts';
 export { createTcpProbe } from './probes/tcp-probe.ts';
 export type { RestDeps, SnapshotPort, WebhookFailure } from './protocols/rest/operation.ts';
 export {
+  type ParsedDocument,
+  parseRegistrationDocument,
+  parseRouteDocument,
+} from './protocols/rest/parse-document.ts';
+export {
   createRestAdapter,
   REST_BASE,
   type RestAdapterOptions,

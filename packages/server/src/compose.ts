@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import type { Clock, Random } from '@portolan/core';
 import type { Gateway } from '@portolan/gateway';
-import type { PortolanConfig } from './config/schema.ts';
+import type { ConfigDocuments } from './config/parse-documents.ts';
+import type { UsableConfig } from './config/usable-config.ts';
 import { createReadinessBoard } from './lifecycle/readiness-board.ts';
 import { type ShutdownOutcome, ShutdownStack } from './lifecycle/shutdown-stack.ts';
 import { StartError } from './lifecycle/start-error.ts';
@@ -11,13 +12,13 @@ import { firstDialPolicy, refreshDialPolicy } from './parts/dial-policy.ts';
 import { startGateway } from './parts/gateway-part.ts';
 import { startMirror } from './parts/mirror-part.ts';
 import type { RegistryPart } from './parts/registry-part.ts';
+import { createReloader, type ReloadableParts } from './parts/reload.ts';
 import type { ServerContext } from './parts/server-context.ts';
 import { createStatusReport, type ServerUrls, serverUrls } from './parts/server-status.ts';
 import type { ServerLogger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 
-export interface ServerOptions {
-  readonly config: PortolanConfig;
+export interface ServerOptions extends UsableConfig {
   /** Folder that relative paths of the configuration start from. */
   readonly workingDir: string;
   readonly version: string;
@@ -35,6 +36,8 @@ export interface ServerDeps {
 export interface PortolanServer {
   readonly urls: ServerUrls;
   readonly dataDir: string;
+  /** Puts in force what can change while running; says in the log what changed and what needs a restart. */
+  reload(next: UsableConfig): Promise<void>;
   /** Not ready, drain, stop, in reverse order of the start and within `shutdown.timeout`. Never rejects. */
   close(): Promise<ShutdownOutcome>;
 }
@@ -66,31 +69,33 @@ export async function startServer(
     return outcome;
   };
   try {
-    await startParts(context);
+    const parts = await startParts(context, options.documents);
     started();
+    const reload = createReloader(context, options, parts);
     logger.info({ ...serverUrls(context), role: config.role }, 'ready');
-    return { urls: serverUrls(context), dataDir: context.dataDir, close };
+    return { urls: serverUrls(context), dataDir: context.dataDir, reload, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-async function startParts(context: ServerContext): Promise<void> {
+async function startParts(
+  context: ServerContext,
+  documents: ConfigDocuments,
+): Promise<ReloadableParts> {
   const { config, stack, stopping } = context;
   const control = await startControl(context);
   refreshDialPolicy(context);
   let gateway: Gateway | undefined;
   if (config.role === 'gateway') {
     const url = config.gateway.registry;
-    if (url === undefined) {
-      throw new StartError('role gateway needs the registry to follow: --registry URL');
-    }
+    if (url === undefined) throw new StartError('role gateway needs the registry to follow');
     const mirror = await startMirror(context, url);
     stopping.throwIfAborted();
     gateway = await startGateway(context, mirror);
     refreshDialPolicy(context);
-    return;
+    return { control };
   }
   const { startRegistry } = await import('./parts/registry-part.ts');
   let part: RegistryPart | undefined;
@@ -106,5 +111,12 @@ async function startParts(context: ServerContext): Promise<void> {
     gateway = await startGateway(context, part.registry);
     refreshDialPolicy(context);
   }
+  const refused = await part.apply(documents);
+  if (refused.length > 0) {
+    throw new StartError('the registry refused what the configuration lists', {
+      hints: refused.map(({ path, reason }) => `${path}: ${reason}`),
+    });
+  }
   control.mount(part.adapters);
+  return { control, registry: part };
 }

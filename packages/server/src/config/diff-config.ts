@@ -14,13 +14,15 @@ const READ_AT_START = [
   'role',
   'control.listen',
   'control.limits',
-  'gateway.listen',
-  'gateway.registry',
+  'gateway',
   'store',
-  'registry',
+  'registry.events',
+  'registry.checks.maxConcurrent',
+  'registry.checks.jitterShare',
   'log.format',
   'metrics',
 ];
+const BUT_LIVE = ['gateway.drain'];
 
 /** Paths whose value differs, sorted by whether they can change while running. */
 export function diffConfig(before: ConfigNode, after: ConfigNode): ConfigDiff {
@@ -30,6 +32,7 @@ export function diffConfig(before: ConfigNode, after: ConfigNode): ConfigDiff {
     (path) => old.get(path) !== young.get(path),
   );
   const needsRestart = (path: string): boolean =>
+    !BUT_LIVE.includes(path) &&
     READ_AT_START.some((prefix) => path === prefix || path.startsWith(`${prefix}.`));
   return {
     live: changed.filter((path) => !needsRestart(path)),

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join, resolve } from 'node:path';
-import type { ConfigNode } from './config-node.ts';
+import { type ConfigNode, originAt } from './config-node.ts';
 import type { ConfigProblem } from './config-problem.ts';
 import { type ParsedConfig, parseConfig } from './parse-config.ts';
+import { type ConfigDocuments, parseDocuments } from './parse-documents.ts';
+import type { PortolanConfig } from './schema.ts';
 import { environmentLayer, flagLayer } from './text-layers.ts';
 import { parseYamlLayer } from './yaml-layer.ts';
 
@@ -23,6 +25,8 @@ export interface ConfigSources {
 }
 
 export interface LoadedConfig extends ParsedConfig {
+  /** `services` and `routes`, checked. Empty when there are problems. */
+  readonly documents: ConfigDocuments;
   /** Absolute paths of the files read, also of those that were not there and may appear. */
   readonly files: readonly { readonly path: string; readonly present: boolean }[];
   readonly warnings: readonly string[];
@@ -61,14 +65,33 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const environment = environmentLayer(sources.environment);
   const flags = flagLayer(sources.flags, sources.sets);
   const parsed = parseConfig([...layers, environment.layer, flags.layer]);
-  const all = [...problems, ...environment.problems, ...flags.problems, ...parsed.problems];
+  const { config, merged } = parsed;
+  const read = config
+    ? await parseDocuments(config, merged)
+    : { documents: { services: [], routes: [] }, problems: [] };
+  const all = [
+    ...problems,
+    ...environment.problems,
+    ...flags.problems,
+    ...parsed.problems,
+    ...(config ? findContradictions(config, merged) : []),
+    ...read.problems,
+  ];
   return {
-    merged: parsed.merged,
-    ...(parsed.config && all.length === 0 ? { config: parsed.config } : {}),
+    merged,
+    documents: read.documents,
+    ...(config && all.length === 0 ? { config } : {}),
     problems: all,
     files,
     warnings: environment.warnings,
   };
+}
+
+/** What no setting says wrong by itself. */
+function findContradictions(config: PortolanConfig, merged: ConfigNode): ConfigProblem[] {
+  if (config.role !== 'gateway' || config.gateway.registry !== undefined) return [];
+  const message = 'role gateway needs the registry to follow, as --registry http://HOST:8500';
+  return [{ origin: originAt(merged, ['role']), path: 'gateway.registry', message }];
 }
 
 /** `portolan.yaml` and `prod` make `portolan.prod.yaml`. */

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import {
   createProbes,
   createRestAdapter,
@@ -7,6 +8,8 @@ import {
 import type { HttpProtocolAdapter } from '@portolan/core';
 import { createRegistry, type LocalRegistry, openLmdbStore } from '@portolan/registry';
 import { compileRegistryOptions } from '../config/compile-registry-options.ts';
+import type { ConfigDocuments } from '../config/parse-documents.ts';
+import { applyDocuments, type RefusedDocument } from './owned-documents.ts';
 import { createPreflight } from './preflight.ts';
 import type { ServerContext } from './server-context.ts';
 import { createSnapshotPort } from './snapshot-port.ts';
@@ -14,6 +17,8 @@ import { createSnapshotPort } from './snapshot-port.ts';
 export interface RegistryPart {
   readonly registry: LocalRegistry;
   readonly adapters: readonly HttpProtocolAdapter[];
+  /** Brings the configuration's own services and routes in force; gives back what was refused. */
+  apply(documents: ConfigDocuments): Promise<readonly RefusedDocument[]>;
 }
 
 /** Opens the store and starts the control plane on it. */
@@ -53,5 +58,14 @@ export async function startRegistry(
       webhookFailures: (id) => webhooks.failures(id),
     },
   );
-  return { registry, adapters: [rest] };
+  const ownership = {
+    registry,
+    logger: logger.child({ component: 'config' }),
+    ownershipPath: join(context.dataDir, 'config-owned.json'),
+  };
+  return {
+    registry,
+    adapters: [rest],
+    apply: (documents) => applyDocuments(documents, ownership),
+  };
 }

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
-import { loadConfig } from '../../config/load-config.ts';
-import type { PortolanConfig } from '../../config/schema.ts';
+import { type ConfigSources, type LoadedConfig, loadConfig } from '../../config/load-config.ts';
+import type { UsableConfig } from '../../config/usable-config.ts';
 import { StartError } from '../../lifecycle/start-error.ts';
 import { createServerLogger } from '../../telemetry/logger.ts';
 import { CliError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
+import { followConfig } from '../follow-config.ts';
 import { startText } from '../start-text.ts';
 import { readVersion } from '../version.ts';
 import { failOnProblems } from './config.ts';
@@ -21,15 +22,23 @@ export function addServe(program: Command, context: CliContext): void {
         'Runs the registry and the gateway in this process, or one of them. Prints "ready" on standard output once it serves.',
       ),
   ).action(async (_options: object, command: Command) => {
-    const loaded = await loadConfig(configSourcesOf(command, context));
+    const sources = configSourcesOf(command, context);
+    const loaded = await loadConfig(sources);
     failOnProblems(loaded);
-    if (!loaded.config) throw new Error('A configuration without problems has to be there.');
-    await serve(loaded.config, context);
+    const { config, merged, documents } = loaded;
+    if (!config) throw new Error('A configuration without problems has to be there.');
+    await serve({ config, merged, documents }, { sources, loaded }, context);
   });
 }
 
-async function serve(config: PortolanConfig, context: CliContext): Promise<void> {
+async function serve(
+  usable: UsableConfig,
+  origin: { readonly sources: ConfigSources; readonly loaded: LoadedConfig },
+  context: CliContext,
+): Promise<void> {
+  const { config } = usable;
   const logger = createServerLogger(config.log);
+  for (const warning of origin.loaded.warnings) logger.warn({}, warning);
   const stopping = new AbortController();
   const stop = Promise.withResolvers<void>();
   let signals = 0;
@@ -50,11 +59,12 @@ async function serve(config: PortolanConfig, context: CliContext): Promise<void>
     const { startServer } = await import('../../compose.ts');
     const version = readVersion();
     const server = await startServer(
-      { config, workingDir: context.cwd, version },
+      { ...usable, workingDir: context.cwd, version },
       { clock: context.clock, random: context.random, logger, stopping: stopping.signal },
     );
     context.stdout.write(startText(server, { version, config }));
     context.stdout.write('ready\n');
+    unsubscribe.push(followConfig(server, origin, { context, logger }));
     await stop.promise;
     const { unfinished } = await server.close();
     logger.info({ unfinished }, 'stopped');
