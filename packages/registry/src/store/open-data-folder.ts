@@ -85,6 +85,6 @@ async function completeDatabase(
 function refuseInterruptedRestore(folder: DataFolder, database: LmdbDatabase): void {
   if (database.get(RESTORE_MARKER_KEY) === undefined) return;
   throw new RegistryError('STORE_CORRUPT', {
-    detail: `A snapshot restore into ${folder.path} did not finish, so the store holds only a part. Restore again with \`portolan snapshot restore --replace\`.`,
+    detail: `A snapshot restore into ${folder.path} did not finish, so the store holds only a part. Restore again with \`portolan snapshot restore --force\`.`,
   });
 }

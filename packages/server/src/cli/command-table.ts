@@ -66,6 +66,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/watch.ts')).addWatch,
   },
   {
+    name: 'snapshot',
+    summary: 'save or restore everything a registry holds',
+    load: async () => (await import('./commands/snapshot.ts')).addSnapshot,
+  },
+  {
     name: 'completion',
     summary: 'print a completion script for a shell',
     load: async () => (await import('./commands/completion.ts')).addCompletion,
