@@ -1,4 +1,6 @@
-/** A thin, honest caller of the native API: whatever the server says comes back as it is. */
+import { requireDocumentedAnswer } from '../openapi-answers.ts';
+
+/** A thin, honest caller: whatever the server says comes back as it is. */
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
@@ -6,6 +8,7 @@ export interface Answer {
   readonly body: any;
 }
 
+/** Every answer of the native API is checked against the server's own API document. */
 export async function call(
   origin: string,
   method: string,
@@ -13,12 +16,21 @@ export async function call(
   body?: unknown,
   headers: Record<string, string> = {},
 ): Promise<Answer> {
+  const sent = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
   const answer = await fetch(origin + path, {
     method,
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+    ...(sent === undefined ? {} : { body: sent }),
   });
   const text = await answer.text();
+  await requireDocumentedAnswer(origin, {
+    method,
+    target: path,
+    ...(sent === undefined ? {} : { requestBody: sent }),
+    status: answer.status,
+    headers: answer.headers,
+    body: text,
+  });
   const json = /json/.test(answer.headers.get('content-type') ?? '');
   return { status: answer.status, headers: answer.headers, body: json ? JSON.parse(text) : text };
 }

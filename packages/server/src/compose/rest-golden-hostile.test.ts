@@ -89,7 +89,9 @@ const queryName = fc.oneof(
 const query = fc
   .array(fc.tuple(queryName, word), { maxLength: 3 })
   .map((pairs) =>
-    new URLSearchParams(pairs.map(([name, value]) => [name, toUsv(value)])).toString(),
+    new URLSearchParams(
+      pairs.map(([name, value]): [string, string] => [toUsv(name), toUsv(value)]),
+    ).toString(),
   );
 const headers = fc.dictionary(
   fc.constantFrom('content-type', 'if-match', 'if-none-match', 'last-event-id', 'accept'),

@@ -195,10 +195,11 @@ function addSchema(schema: z.ZodType, io: 'input' | 'output', schemas: Json): vo
   const { id } = schema.meta() ?? {};
   if (id === undefined || Object.hasOwn(schemas, id)) return;
   const { $defs = {}, ...own } = toInline(schema, io);
-  schemas[id] = cleaned(own);
+  // A schema with an id may stand among its own definitions; the root is then but a reference to it.
   for (const [name, definition] of Object.entries($defs as Json)) {
     schemas[name] ??= cleaned(definition as Json);
   }
+  schemas[id] ??= cleaned(own);
 }
 
 /** A schema under components: references lead there, and the id is the key. */
