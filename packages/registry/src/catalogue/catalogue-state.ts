@@ -1,0 +1,77 @@
+import {
+  type DeregisterReason,
+  type Intent,
+  type Revision,
+  type ServiceKey,
+  type ServiceView,
+  serviceId,
+  type Webhook,
+} from '@portolan/core';
+import { decodeRoute, decodeWebhook } from '../codec/document-codec.ts';
+import { DocumentShelf } from './document-shelf.ts';
+import type { InstanceRecord } from './instance-record.ts';
+import { ServiceState } from './service-state.ts';
+
+/** Everything the catalogue holds, before anybody reads it: changed by `ChangeApplier` only. */
+export class CatalogueState {
+  readonly webhooks = new DocumentShelf<Webhook>(decodeWebhook);
+  readonly routes = new DocumentShelf(decodeRoute);
+  readonly records = new Map<string, InstanceRecord>();
+  readonly intents = new Map<string, { readonly intent: Intent; readonly revision: Revision }>();
+  readonly services = new Map<string, ServiceState>();
+  /** Views of services that are gone, oldest first. */
+  readonly tombstones = new Map<string, ServiceView>();
+  readonly namespaces = new Map<string, Revision>();
+  /** Keys whose stored value could not be read, with its revision. */
+  readonly damaged = new Map<string, Revision>();
+  readonly removalReasons = new Map<string, DeregisterReason>();
+  protectedServices = 0;
+  /** Lowest revision `viewsSince` still answers. */
+  watchHorizon: Revision = 0;
+
+  serviceOf(key: ServiceKey): ServiceState {
+    const id = serviceId(key);
+    const present = this.services.get(id);
+    if (present) return present;
+    const state = new ServiceState(id, key);
+    this.services.set(id, state);
+    this.tombstones.delete(id);
+    return state;
+  }
+
+  *recordsOf(state: ServiceState): Generator<InstanceRecord> {
+    for (const key of state.slots.values()) {
+      const record = this.records.get(key);
+      if (record) yield record;
+    }
+  }
+
+  /** Keeps the empty view of a service that is gone, and no more of them than `limit`. */
+  bury(id: string, state: ServiceState, limit: number): void {
+    this.services.delete(id);
+    this.tombstones.delete(id);
+    this.tombstones.set(id, state.view);
+    while (this.tombstones.size > limit) {
+      const [oldest] = this.tombstones;
+      if (!oldest) break;
+      this.tombstones.delete(oldest[0]);
+      this.watchHorizon = Math.max(this.watchHorizon, oldest[1].revision);
+    }
+  }
+
+  /** Every store key that something in memory came from. */
+  *knownKeys(): Generator<string> {
+    for (const [key, record] of this.records) {
+      yield `instance/${key}`;
+      if (record.stored) yield `status/${key}`;
+    }
+    for (const key of this.intents.keys()) yield `intent/${key}`;
+    for (const state of this.services.values()) {
+      if (state.protectedSinceMs !== undefined) yield `protection/${state.id}`;
+    }
+    for (const route of this.routes.list()) yield `route/${route.namespace}/${route.name}`;
+    for (const webhook of this.webhooks.list()) yield `webhook/${webhook.id}`;
+    for (const name of this.namespaces.keys()) yield `namespace/${name}`;
+    yield* this.damaged.keys();
+  }
+}

@@ -1,0 +1,273 @@
+import {
+  type Change,
+  DEFAULT_INTENT,
+  type DeregisterReason,
+  type Entry,
+  type Logger,
+  parseServiceId,
+  type RegistryEvent,
+  type Revision,
+} from '@portolan/core';
+import { parseStoreKey, type StoreKey } from '../codec/keys.ts';
+import { decodeRegistration } from '../codec/registration-codec.ts';
+import {
+  decodeIntent,
+  decodeProtection,
+  decodeStatus,
+  type StoredStatus,
+} from '../codec/status-codec.ts';
+import type { CatalogueState } from './catalogue-state.ts';
+import { instanceEvents } from './instance-events.ts';
+import {
+  type InstanceRecord,
+  type InstanceTouch,
+  type RecordDelta,
+  toRecord,
+} from './instance-record.ts';
+import { type ServiceState, slotOf } from './service-state.ts';
+
+/** What a batch of changes did. */
+export interface Batch {
+  readonly deltas: RecordDelta[];
+  readonly events: RegistryEvent[];
+  readonly touched: Map<string, ServiceState>;
+  readonly displaced: string[];
+  routes: boolean;
+  /** Of the group being applied. */
+  revision: Revision;
+  silent: boolean;
+}
+
+export interface ChangeApplierDeps {
+  readonly logger: Logger;
+  readonly wallNow: () => number;
+}
+
+/** Takes the changes of one revision at a time into the catalogue's state. */
+export class ChangeApplier {
+  readonly #state: CatalogueState;
+  readonly #deps: ChangeApplierDeps;
+
+  constructor(state: CatalogueState, deps: ChangeApplierDeps) {
+    this.#state = state;
+    this.#deps = deps;
+  }
+
+  apply(changes: readonly Change[], batch: Batch): void {
+    const touches = new Map<string, InstanceTouch>();
+    for (const change of changes) {
+      const storeKey = parseStoreKey(change.key);
+      if (!storeKey) continue;
+      try {
+        this.#applyChange(storeKey, change, touches, batch);
+        this.#state.damaged.delete(change.key);
+      } catch (error) {
+        this.#reportDamage(change, error);
+      }
+    }
+    // Removals first: a superseded instance leaves its address before the new one takes it.
+    for (const [key, touch] of touches) if (touch.registration === null) this.#remove(key, batch);
+    for (const [key, touch] of touches)
+      if (touch.registration !== null) this.#update(key, touch, batch);
+  }
+
+  #applyChange(
+    { kind, key }: StoreKey,
+    change: Change,
+    touches: Map<string, InstanceTouch>,
+    batch: Batch,
+  ): void {
+    const { entry, revision } = change;
+    const atMs = this.#deps.wallNow();
+    switch (kind) {
+      case 'instance':
+        touchOf(touches, key).registration = entry ?? null;
+        return;
+      case 'status':
+        touchOf(touches, key).status = entry ?? null;
+        return;
+      case 'intent':
+        if (entry) this.#state.intents.set(key, { intent: decodeIntent(entry.value), revision });
+        else this.#state.intents.delete(key);
+        touchOf(touches, key);
+        return;
+      case 'protection':
+        this.#applyProtection(key, change, batch);
+        return;
+      case 'route': {
+        if (entry) {
+          const route = this.#state.routes.put(key, entry);
+          batch.events.push({ type: 'route-put', revision, atMs, route });
+        } else {
+          this.#state.routes.delete(key);
+          const [namespace = '', name = ''] = key.split('/');
+          batch.events.push({ type: 'route-deleted', revision, atMs, namespace, name });
+        }
+        batch.routes = true;
+        return;
+      }
+      case 'webhook':
+        if (entry) this.#state.webhooks.put(key, entry);
+        else this.#state.webhooks.delete(key);
+        return;
+      case 'namespace':
+        if (entry) this.#state.namespaces.set(key, revision);
+        else this.#state.namespaces.delete(key);
+        batch.events.push({
+          type: entry ? 'namespace-put' : 'namespace-deleted',
+          revision,
+          atMs,
+          name: key,
+        });
+        return;
+    }
+  }
+
+  #applyProtection(id: string, { entry, revision }: Change, batch: Batch): void {
+    const key = parseServiceId(id);
+    if (!key) return;
+    const state = this.#state.services.get(id) ?? (entry && this.#state.serviceOf(key));
+    if (!state) return;
+    const was = state.protectedSinceMs !== undefined;
+    state.protectedSinceMs = entry && decodeProtection(entry.value);
+    const is = state.protectedSinceMs !== undefined;
+    batch.touched.set(id, state);
+    if (was === is) return;
+    this.#state.protectedServices += is ? 1 : -1;
+    const base = { revision, atMs: this.#deps.wallNow(), service: state.key };
+    if (is) batch.events.push({ ...base, type: 'protection-entered', kept: state.protected });
+    else batch.events.push({ ...base, type: 'protection-left' });
+  }
+
+  #remove(key: string, batch: Batch): void {
+    const before = this.#state.records.get(key);
+    const announced = this.#state.removalReasons.get(key);
+    this.#state.removalReasons.delete(key);
+    if (!before) return;
+    this.#state.records.delete(key);
+    const state = this.#state.serviceOf(before.instance.service);
+    this.#leaveService(state, before, batch);
+    const reason = announced ?? 'requested';
+    this.#record(batch, { key, before, after: undefined }, reason);
+  }
+
+  #update(key: string, touch: InstanceTouch, batch: Batch): void {
+    const before = this.#state.records.get(key);
+    const entry = touch.registration;
+    if (!before && !entry) return;
+    let after: InstanceRecord;
+    try {
+      after = this.#nextRecord(key, before, touch);
+    } catch (error) {
+      const change = entry ?? touch.status;
+      if (change) this.#reportDamage({ key: change.key, revision: change.modifyRevision }, error);
+      return;
+    }
+    this.#state.records.set(key, after);
+    const state = this.#state.serviceOf(after.instance.service);
+    const { id, address, port } = after.instance;
+    if (before && before.instance.service !== state.key) {
+      this.#leaveService(this.#state.serviceOf(before.instance.service), before, batch);
+      state.change(id, undefined, after.instance);
+    } else {
+      if (before) releaseSlot(state, before);
+      state.change(id, before?.instance, after.instance);
+    }
+    const slot = slotOf(address, port);
+    const holder = state.slots.get(slot);
+    if (holder !== undefined && holder !== key) this.#displace(holder, after, batch);
+    if (holder === undefined || !batch.displaced.includes(key)) state.slots.set(slot, key);
+    batch.touched.set(state.id, state);
+    this.#record(batch, { key, before, after }, 'moved');
+  }
+
+  /** Two processes raced for one address: the higher revision wins, the same for everybody. */
+  #displace(holder: string, after: InstanceRecord, batch: Batch): void {
+    const other = this.#state.records.get(holder);
+    const isNewer = !other || other.registrationRevision <= after.registrationRevision;
+    batch.displaced.push(isNewer ? holder : after.key);
+  }
+
+  #nextRecord(
+    key: string,
+    before: InstanceRecord | undefined,
+    touch: InstanceTouch,
+  ): InstanceRecord {
+    const entry = touch.registration;
+    const registration = entry ? decodeRegistration(entry.value) : before?.instance;
+    if (!registration) throw new Error(`no registration for ${key}`);
+    let stored: StoredStatus | undefined = before?.stored;
+    let statusRevision = before?.statusRevision ?? 0;
+    if (touch.status === null) stored = undefined;
+    else if (touch.status) stored = this.#statusOf(touch.status);
+    if (touch.status !== undefined) statusRevision = touch.status?.modifyRevision ?? 0;
+    const intent = this.#state.intents.get(key);
+    return toRecord({
+      key,
+      service: this.#state.serviceOf(registration.service).key,
+      registration,
+      createRevision: entry?.createRevision ?? before?.instance.createRevision ?? 0,
+      registrationRevision: entry?.modifyRevision ?? before?.registrationRevision ?? 0,
+      stored,
+      statusRevision,
+      intent: intent?.intent ?? DEFAULT_INTENT,
+      intentRevision: intent?.revision ?? 0,
+    });
+  }
+
+  /** A damaged status must not take its instance with it: health is found out again. */
+  #statusOf(entry: Entry): StoredStatus | undefined {
+    try {
+      return decodeStatus(entry.value);
+    } catch (error) {
+      this.#reportDamage({ key: entry.key, revision: entry.modifyRevision }, error);
+      return undefined;
+    }
+  }
+
+  #leaveService(state: ServiceState, before: InstanceRecord, batch: Batch): void {
+    releaseSlot(state, before);
+    state.change(before.instance.id, before.instance, undefined);
+    batch.touched.set(state.id, state);
+  }
+
+  #record(batch: Batch, delta: RecordDelta, reason: DeregisterReason): void {
+    batch.deltas.push(delta);
+    if (batch.silent) return;
+    const stamp = { revision: batch.revision, atMs: this.#deps.wallNow(), reason };
+    instanceEvents(batch.events, delta, stamp);
+  }
+
+  #reportDamage(change: Change, error: unknown): void {
+    this.#state.damaged.set(change.key, change.revision);
+    this.#deps.logger.error(
+      { err: error, key: change.key, revision: change.revision },
+      'a stored value is damaged and was left out: write it again, or restore a snapshot',
+    );
+  }
+}
+export function newBatch(): Batch {
+  return {
+    deltas: [],
+    events: [],
+    touched: new Map(),
+    displaced: [],
+    routes: false,
+    revision: 0,
+    silent: false,
+  };
+}
+
+function touchOf(touches: Map<string, InstanceTouch>, key: string): InstanceTouch {
+  let touch = touches.get(key);
+  if (!touch) {
+    touch = {};
+    touches.set(key, touch);
+  }
+  return touch;
+}
+
+function releaseSlot(state: ServiceState, record: InstanceRecord): void {
+  const slot = slotOf(record.instance.address, record.instance.port);
+  if (state.slots.get(slot) === record.key) state.slots.delete(slot);
+}
