@@ -59,6 +59,8 @@ function hexValue(code: number): number {
   return HEX_VALUE[code] ?? 255;
 }
 
+const DOT_WITH_PARAMETER = /^\.\.?(?:;|%3B)/;
+
 /** RFC 3986 §5.2.4; `..` above the root stays at the root. */
 function resolveDots(path: string): string {
   const segments = path.split('/');
@@ -66,7 +68,7 @@ function resolveDots(path: string): string {
   for (let index = 1; index < segments.length; index++) {
     const segment = segments[index] ?? '';
     const last = index === segments.length - 1;
-    if (segment.startsWith('..;') || segment.startsWith('.;')) {
+    if (DOT_WITH_PARAMETER.test(segment)) {
       throw new HttpProtocolError('TARGET_DOT_PARAMETER');
     }
     if (segment === '..') kept.pop();
