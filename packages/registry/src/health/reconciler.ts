@@ -4,6 +4,7 @@ import {
   isRegistryError,
   type Logger,
   type Random,
+  type Revision,
   type Store,
   type TimerHandle,
 } from '@portolan/core';
@@ -69,6 +70,7 @@ class Reconciler implements HealthReconciler {
   #wanted = false;
   #running: Promise<void> | undefined;
   #closed = false;
+  #batch: CommitBatch | undefined;
   #tick: TimerHandle | undefined;
   #pause: { readonly timer: TimerHandle; readonly end: () => void } | undefined;
 
@@ -114,6 +116,7 @@ class Reconciler implements HealthReconciler {
     this.#tick?.cancel();
     this.#pause?.timer.cancel();
     this.#pause?.end();
+    this.#batch?.close();
     await this.#running;
     for (const waiter of this.#waiters.splice(0)) waiter.resolve();
   }
@@ -151,7 +154,9 @@ class Reconciler implements HealthReconciler {
       try {
         const conflicts = await this.#turn(keys);
         attempt = 0;
-        for (const waiter of waiters) waiter.resolve();
+        // What lost against another write is not settled before it was judged again.
+        if (conflicts) this.#waiters.unshift(...waiters);
+        else for (const waiter of waiters) waiter.resolve();
         if (conflicts) await this.#sleep(CONFLICT_PAUSE_MS * (1 + this.#deps.random()));
       } catch (error) {
         for (const key of keys) this.#dirty.add(key);
@@ -178,6 +183,7 @@ class Reconciler implements HealthReconciler {
     const groups = byService(keys, this.#deps);
     for (const id of this.#services.keys()) if (!groups.has(id)) groups.set(id, []);
     const batch = new CommitBatch(this.#deps, transitions.batchSize, (key) => this.#dirty.add(key));
+    this.#batch = batch;
     for (const [id, records] of groups) {
       if (!protection.enabled && !this.#services.has(id) && records.length === 0) continue;
       const health = this.#health(id);
@@ -216,6 +222,7 @@ class Reconciler implements HealthReconciler {
       health.saved.clear();
       if (health.isIdle) this.#services.delete(id);
     }
+    this.#batch = undefined;
     if (batch.conflicts > 0) this.#wanted = true;
     return batch.conflicts > 0;
   }
@@ -272,6 +279,8 @@ class CommitBatch {
   readonly #size: number;
   readonly #onConflict: (key: string) => void;
   #pending: (() => Transition | undefined)[] = [];
+  #closed = false;
+  #release: () => void = () => undefined;
   conflicts = 0;
 
   constructor(deps: HealthReconcilerDeps, size: number, onConflict: (key: string) => void) {
@@ -291,13 +300,27 @@ class CommitBatch {
     const making = this.#pending;
     this.#pending = [];
     let transitions = making.map((make) => make()).filter((made) => made !== undefined);
-    while (transitions.length > 0) {
+    while (transitions.length > 0 && !this.#closed) {
       const lost = await this.#commit(transitions);
       if (!lost) return;
       this.conflicts++;
       this.#onConflict(lost.key);
       transitions = transitions.filter((transition) => transition !== lost);
     }
+  }
+
+  /** Ends the wait for a feed that may never come again. */
+  close(): void {
+    this.#closed = true;
+    this.#release();
+  }
+
+  async #visible(revision: Revision): Promise<void> {
+    const applied = this.#deps.catalogue.reached.wait(revision);
+    await new Promise<void>((resolve, reject) => {
+      this.#release = resolve;
+      applied.then(resolve, reject);
+    });
   }
 
   /** The transition that another write was faster than; then nothing of the batch was written. */
@@ -318,7 +341,7 @@ class CommitBatch {
         );
       }
       written = true;
-      await catalogue.reached.wait(result.revision);
+      await this.#visible(result.revision);
       for (const { removal: reason } of removed) {
         if (reason === 'expired' || reason === 'check') metrics.removed(reason);
       }
