@@ -1,169 +1,121 @@
-/**
- * `npm run demo`: a registry with its gateway, three real services, steady traffic, a `kill -9`, and a canary from 0 to
- * 100 %. Every request is counted; any that fails makes the exit code 1.
- */
-import { type ChildProcess, spawn } from 'node:child_process';
+// npm run demo: a service dies and a new version takes over under steady traffic, and no request fails.
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { styleText } from 'node:util';
-import { createClient } from '@portolan/client';
-import { SteadyTraffic } from './steady-traffic.ts';
+import { createClient, type PortolanClient } from '@portolan/client';
+import { Processes } from './processes.ts';
+import { startTraffic, type Traffic } from './traffic.ts';
 
 const PER_SECOND = 500;
-const SERVER = fileURLToPath(new URL('../../packages/server/bin/portolan.js', import.meta.url));
-const SERVICE = fileURLToPath(new URL('./service.ts', import.meta.url));
+const VICTIM = 'v1-b';
 
-const children: ChildProcess[] = [];
-const folder = await mkdtemp(join(tmpdir(), 'portolan-demo-'));
-const color = (style: 'bold' | 'dim' | 'green' | 'red' | 'cyan', text: string): string =>
-  process.stdout.isTTY ? styleText(style, text) : text;
-const say = (text = ''): void => console.log(text);
-const step = (title: string): void => say(`\n${color('bold', title)}`);
-
-/** Starts a process and resolves with its output once that holds `word`. */
-async function start(
-  args: readonly string[],
-  word: RegExp,
-): Promise<{ child: ChildProcess; text: string }> {
-  const child = spawn(process.execPath, args, { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
-  children.push(child);
-  let text = '';
-  let errors = '';
-  child.stderr.setEncoding('utf8').on('data', (part: string) => {
-    errors += part;
-  });
-  await new Promise<void>((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`${args[0]} ended with ${code}\n${errors}`)));
-    child.stdout.setEncoding('utf8').on('data', (part: string) => {
-      text += part;
-      if (word.test(text)) resolve();
-    });
-  });
-  return { child, text };
+const processes = new Processes();
+process.on('exit', () => processes.dispose());
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.on(signal, () => process.exit(code));
 }
 
-async function cleanUp(): Promise<void> {
-  for (const child of children.reverse()) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    child.kill('SIGKILL');
-    await once(child, 'exit');
-  }
-  await rm(folder, { recursive: true, force: true });
+const colours = process.stdout.isTTY === true && !process.env.NO_COLOR;
+const paint = (style: Parameters<typeof styleText>[0], text: string): string =>
+  colours ? styleText(style, text) : text;
+const say = (text: string): void => void process.stdout.write(`${text}\n`);
+const head = (text: string): void => say(`\n${paint('bold', text)}`);
+const row = (name: string, value: string): void => say(`  ${name.padEnd(34)}${value}`);
+const ms = (value: number): string => `${Math.max(0, value).toFixed(0)} ms`;
+
+const { gateway, control } = await processes.startServer();
+const client = createClient({ url: control });
+head('1  Three instances of "shop" register themselves');
+row('gateway', gateway);
+row('registry', `${control}/api/v1`);
+processes.startService('v1-a', 'v1', control);
+const victim = processes.startService(VICTIM, 'v1', control);
+processes.startService('v2-a', 'v2', control);
+await until(async () => (await countRoutable(client)) === 3, 'three routable instances');
+row('routable', '3 (v1, v1, v2), each with a fast lease and an http check');
+
+const traffic = startTraffic(`${gateway}/shop`, PER_SECOND);
+head(`2  Steady traffic, ${PER_SECOND} requests a second`);
+await sleep(3_000);
+showShares(traffic, 'by instance', 'byInstance');
+
+head(`3  kill -9 ${VICTIM}`);
+await killOne();
+
+head('4  Canary: traffic moves from v1 to v2');
+await client.routes.put('shop', {
+  match: [{ path: { prefix: '/shop' } }],
+  to: [
+    { service: 'shop', labels: { version: 'v1' }, weight: 100 },
+    { service: 'shop', labels: { version: 'v2' }, weight: 0 },
+  ],
+});
+for (const share of [0, 10, 50, 100]) {
+  await client.routes.setWeights('shop', { v1: 100 - share, v2: share });
+  // What was under way at the change is not counted to the new shares.
+  await sleep(100);
+  traffic.take();
+  await sleep(3_000);
+  showShares(traffic, `v2 at ${share} %`, 'byVersion');
 }
 
-function bar(share: number): string {
-  const filled = Math.round(share * 30);
-  return `${color('cyan', '█'.repeat(filled))}${color('dim', '░'.repeat(30 - filled))}`;
-}
+await traffic.stop();
+head('Result');
+row('requests', String(traffic.sent));
+const failed = traffic.failures.length;
+row('failed', paint(failed === 0 ? 'green' : 'red', String(failed)));
+for (const failure of new Set(traffic.failures)) row('', failure);
+process.exit(failed === 0 ? 0 : 1);
 
-async function run(): Promise<number> {
-  step('1  A registry with its gateway, on an embedded store');
-  const listen = ['--control', '127.0.0.1:0', '--gateway', '127.0.0.1:0'];
-  const { text } = await start(
-    [SERVER, 'serve', '--data-dir', join(folder, 'data'), ...listen],
-    /^ready$/m,
-  );
-  const url = (what: string): string =>
-    new RegExp(`^\\s*${what}\\b.*?(http://[^/\\s]+)`, 'im').exec(text)?.[1] ?? '';
-  const control = url('api');
-  const gateway = url('gateway');
-  say(`   registry ${control}   gateway ${gateway}`);
-
-  step('2  Three services register through the client: two of version 1, one of version 2');
-  const client = createClient({ url: control });
-  const services = new Map<string, ChildProcess>();
-  for (const [name, version] of [
-    ['hello-1', 'v1'],
-    ['hello-2', 'v1'],
-    ['hello-3', 'v2'],
-  ] as const) {
-    const started = await start([SERVICE, name, version, control], /registered (\d+)/);
-    services.set(name, started.child);
-    say(`   ${name}  ${version}  127.0.0.1:${/registered (\d+)/.exec(started.text)?.[1]}`);
-  }
-  for (let at = 0; at < 200; at++) {
-    const { instances } = await client.services.view('hello');
-    if (instances.length === 3 && instances.every((instance) => instance.routable)) break;
-    await sleep(25);
-  }
-
-  step(`3  ${PER_SECOND} requests a second through the gateway, and a kill -9`);
-  const traffic = new SteadyTraffic(`${gateway}/hello/`, PER_SECOND);
-  await sleep(2_000);
-  const before = traffic.take();
-  say(
-    `   before: ${before.sent} requests, ${before.failed} failed, ${[...before.byService]
-      .sort()
-      .map(([by, n]) => `${by} ${n}`)
-      .join(', ')}`,
-  );
-  const victim = services.get('hello-2') as ChildProcess;
+/** Kills an instance under traffic and says how its absence was noticed. */
+async function killOne(): Promise<void> {
+  traffic.take();
+  const failuresBefore = traffic.failures.length;
+  const exited = once(victim, 'exit');
   const killedMs = performance.now();
   victim.kill('SIGKILL');
-  let criticalMs = Number.NaN;
-  for (let at = 0; at < 400 && Number.isNaN(criticalMs); at++) {
-    const { instances } = await client.services.view('hello');
-    if (!instances.find((instance) => instance.id === 'hello-2')?.routable)
-      criticalMs = performance.now();
-    else await sleep(10);
-  }
-  await sleep(1_000);
-  const after = traffic.take();
-  const lastMs = Math.max(0, (traffic.lastServedMs.get('hello-2') ?? killedMs) - killedMs);
-  say(
-    `   after:  ${after.sent} requests, ${color(after.failed === 0 ? 'green' : 'red', `${after.failed} failed`)}, ${[
-      ...after.byService,
-    ]
-      .sort()
-      .map(([by, n]) => `${by} ${n}`)
-      .join(', ')}`,
+  await exited;
+  const leftMs = until(async () => {
+    const { gateway: stats } = (await client.status()) as { gateway?: { ejected?: number } };
+    return (stats?.ejected ?? 0) > 0;
+  }, 'the gateway to notice').then(() => performance.now() - killedMs);
+  const criticalMs = until(async () => {
+    const instance = await client.instances.get(VICTIM);
+    return instance.status === 'critical';
+  }, 'the registry to notice').then(() => performance.now() - killedMs);
+  row('gateway took it out of rotation', `after ${ms(await leftMs)}`);
+  row('registry called it critical', `after ${ms(await criticalMs)}`);
+  await sleep(2_000);
+  const { slowestMs, answered } = traffic.take();
+  row(
+    'its last answer',
+    `${ms((traffic.lastAnswerMs.get(VICTIM) ?? 0) - killedMs)} after the kill`,
   );
-  say(
-    `   out of rotation: last answer from it ${lastMs.toFixed(0)} ms after the kill; its check said so after ${(criticalMs - killedMs).toFixed(0)} ms`,
-  );
-
-  step('4  A canary from 0 to 100 %');
-  const to = (one: number, two: number) => [
-    { service: 'hello', labels: { version: 'v1' }, weight: one },
-    { service: 'hello', labels: { version: 'v2' }, weight: two },
-  ];
-  await client.routes.put('hello', { match: { path: { prefix: '/hello' } }, to: to(100, 0) });
-  for (const share of [0, 10, 50, 100]) {
-    const changedMs = performance.now();
-    await client.routes.setWeights('hello', { v1: 100 - share, v2: share });
-    const tookMs = performance.now() - changedMs;
-    traffic.take();
-    await sleep(2_000);
-    const tally = traffic.take();
-    const v2 = tally.byVersion.get('v2') ?? 0;
-    const got = v2 / Math.max(1, v2 + (tally.byVersion.get('v1') ?? 0));
-    say(
-      `   ${String(share).padStart(3)} %  ${bar(got)} ${(got * 100).toFixed(1).padStart(5)} % to v2   ${tally.sent} requests, ${tally.failed} failed   changed in ${tookMs.toFixed(1)} ms`,
-    );
-  }
-  await traffic.stop();
-
-  const { sent, failed, failures } = traffic.total;
-  step(
-    failed === 0
-      ? color('green', `${sent} requests, none failed.`)
-      : color('red', `${failed} of ${sent} requests failed: ${failures.join('; ')}`),
-  );
-  return failed === 0 ? 0 : 1;
+  row('slowest answer meanwhile', `${ms(slowestMs)}, of ${answered}`);
+  row('failed requests', String(traffic.failures.length - failuresBefore));
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void cleanUp().finally(() => process.exit(130)));
+function showShares(source: Traffic, name: string, by: 'byVersion' | 'byInstance'): void {
+  const counters = source.take();
+  const shares = [...counters[by]]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, count]) => `${key} ${((100 * count) / counters.answered).toFixed(1)} %`);
+  row(name, `${shares.join('   ')}   (${counters.answered} answers)`);
 }
-try {
-  process.exitCode = await run();
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-} finally {
-  await cleanUp();
+
+async function countRoutable(from: PortolanClient): Promise<number> {
+  const services = await from.services.list();
+  return services.find(({ service }) => service === 'shop')?.routable ?? 0;
+}
+
+async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
+  const endMs = performance.now() + 10_000;
+  while (performance.now() < endMs) {
+    if (await holds()) return;
+    await sleep(10);
+  }
+  throw new Error(`waited 10 s for ${what}`);
 }

@@ -1,32 +1,29 @@
-/** A small real HTTP service that registers itself: `node service.ts NAME VERSION REGISTRY_URL`. */
+// A service as anybody would write it: it serves, and keeps itself registered.
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createClient } from '@portolan/client';
 
-const [name = '', version = '', registryUrl = ''] = process.argv.slice(2);
+const { DEMO_NAME = 'v1-a', DEMO_VERSION = 'v1', DEMO_REGISTRY = '' } = process.env;
 
-const server = createServer((request, reply) => {
-  reply.setHeader('x-served-by', name);
-  reply.setHeader('x-version', version);
-  reply.end(request.url === '/health' ? 'ok' : `${name} ${version}\n`);
+const server = createServer((request, response) => {
+  response.setHeader('x-served-by', DEMO_NAME);
+  response.setHeader('x-version', DEMO_VERSION);
+  response.end(request.url === '/health' ? 'ok\n' : `${DEMO_NAME}\n`);
 });
-server.keepAliveTimeout = 30_000;
-server.listen(0, '127.0.0.1', async () => {
+server.listen(0, '127.0.0.1', () => {
   const { port } = server.address() as AddressInfo;
-  const registration = createClient({ url: registryUrl }).register(
+  createClient({ url: DEMO_REGISTRY }).register(
     {
-      service: 'hello',
-      id: name,
+      service: 'shop',
+      id: DEMO_NAME,
       address: '127.0.0.1',
       port,
-      metadata: { version },
+      tags: [`version:${DEMO_VERSION}`],
       lease: 'fast',
       checks: [
         { http: `http://127.0.0.1:${port}/health`, interval: '500ms', timeout: '400ms', fall: 2 },
       ],
     },
-    { handleSignals: true, drainMs: 200 },
+    { handleSignals: true, drainMs: 100 },
   );
-  await registration.ready;
-  console.log(`registered ${port}`);
 });
