@@ -22,7 +22,7 @@ export const DEFAULT_CHUNKED_LIMITS: ChunkedLimits = {
 
 /** Takes the bytes of a body. */
 export interface BodySink {
-  /** A piece of the body: a view of the read buffer, valid until it is changed by nobody, so keep or copy freely. */
+  /** A piece of the body: a view of the bytes that were pushed, and valid for as long as they are. */
   onBodyData(piece: Buffer): void;
 }
 
