@@ -151,4 +151,64 @@ describe('health reconciler', () => {
     expect(registry.events.since(0)?.at(-1)).toMatchObject({ reason: 'check' });
     await registry.close();
   });
+
+  it('lets a registration or a heartbeat that came first win over the expiry', async () => {
+    const { registry, clock } = await aRegistry();
+    await registry.register(anInstance(1), CALLER);
+    await registry.register(anInstance(2, { service: { ...SERVICE, name: 'api' } }), CALLER);
+    await clock.advance(9_990);
+    const again = registry.register(anInstance(1, { metadata: { version: '2' } }), CALLER);
+    registry.renewBatch([ref(2)]);
+    await clock.advance(60);
+    await again;
+    await clock.advance(5_000);
+    expect(registry.instance(ref(1))?.metadata).toEqual({ version: '2' });
+    expect(registry.instance(ref(2))).toBeDefined();
+    await registry.close();
+  });
+
+  it('gives way to another process that wrote the instance first', async () => {
+    const { registry, clock, store } = await aRegistry();
+    await registry.register(anInstance(1), CALLER);
+    const entry = await store.get('instance/default/i1');
+    const commit = store.commit.bind(store);
+    let raced = false;
+    store.commit = (ops, guards) => {
+      if (!raced && ops.some((op) => op.type === 'delete')) {
+        raced = true;
+        void commit([{ type: 'put', key: 'instance/default/i1', value: entry?.value ?? '' }]);
+      }
+      return commit(ops, guards);
+    };
+    await clock.advance(15_000);
+    expect(raced).toBe(true);
+    expect(registry.instance(ref(1))).toBeDefined();
+    await clock.advance(6_000);
+    expect(registry.instance(ref(1))).toBeUndefined();
+    await registry.close();
+  });
+
+  it('closes while the watch on the store is broken and a deletion waits to become visible', async () => {
+    const { registry, clock, store } = await aRegistry();
+    await registry.register(anInstance(1), CALLER);
+    await clock.advance(9_900);
+    store.breakWatches(new RegistryError('STORE_FAILED', { detail: 'broken' }));
+    await clock.advance(150);
+    expect(registry.instance(ref(1))).toBeDefined();
+    await registry.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('removes the loser of a race between two processes for one address', async () => {
+    const { registry, clock, store } = await aRegistry();
+    await registry.register(anInstance(1), CALLER);
+    const entry = await store.get('instance/default/i1');
+    const value = (entry?.value ?? '').replace('"id":"i1"', '"id":"i9"');
+    await store.commit([{ type: 'put', key: 'instance/default/i9', value }]);
+    await clock.advance(100);
+    expect(registry.view(SERVICE)?.instances.map((one) => one.id)).toEqual(['i9']);
+    const events = registry.events.since(0) ?? [];
+    expect(events.at(-1)).toMatchObject({ reason: 'superseded' });
+    await registry.close();
+  });
 });

@@ -4,7 +4,6 @@ import {
   isRegistryError,
   type Logger,
   type Random,
-  type Revision,
   type Store,
   type TimerHandle,
 } from '@portolan/core';
@@ -15,6 +14,7 @@ import { encodeProtection } from '../codec/status-codec.ts';
 import type { RegistryOptions } from '../options/registry-options.ts';
 import { EVICTION_STEP_MS } from '../protection/mass-loss.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
+import { CommitBatch } from './commit-batch.ts';
 import { byService, judgeService } from './judge-services.ts';
 import { ServiceHealth } from './service-health.ts';
 import {
@@ -270,84 +270,5 @@ class Reconciler implements HealthReconciler {
     return new Promise((end) => {
       this.#pause = { timer: this.#deps.clock.setTimer(durationMs, end), end };
     });
-  }
-}
-
-/** Collects transitions into commits of bounded size, one after the other, so that callers' writes get in between. */
-class CommitBatch {
-  readonly #deps: HealthReconcilerDeps;
-  readonly #size: number;
-  readonly #onConflict: (key: string) => void;
-  #pending: (() => Transition | undefined)[] = [];
-  #closed = false;
-  #release: () => void = () => undefined;
-  conflicts = 0;
-
-  constructor(deps: HealthReconcilerDeps, size: number, onConflict: (key: string) => void) {
-    this.#deps = deps;
-    // A restoration takes two operations.
-    this.#size = Math.max(1, Math.floor(size / 2));
-    this.#onConflict = onConflict;
-  }
-
-  /** Undefined while there is room: a promise for each instance would be most of the cost of a storm. */
-  add(make: () => Transition | undefined): Promise<void> | undefined {
-    return this.#pending.push(make) >= this.#size ? this.flush() : undefined;
-  }
-
-  /** Looks again at each before it is written: a heartbeat that came meanwhile wins. */
-  async flush(): Promise<void> {
-    const making = this.#pending;
-    this.#pending = [];
-    let transitions = making.map((make) => make()).filter((made) => made !== undefined);
-    while (transitions.length > 0 && !this.#closed) {
-      const lost = await this.#commit(transitions);
-      if (!lost) return;
-      this.conflicts++;
-      this.#onConflict(lost.key);
-      transitions = transitions.filter((transition) => transition !== lost);
-    }
-  }
-
-  /** Ends the wait for a feed that may never come again. */
-  close(): void {
-    this.#closed = true;
-    this.#release();
-  }
-
-  async #visible(revision: Revision): Promise<void> {
-    const applied = this.#deps.catalogue.reached.wait(revision);
-    await new Promise<void>((resolve, reject) => {
-      this.#release = resolve;
-      applied.then(resolve, reject);
-    });
-  }
-
-  /** The transition that another write was faster than; then nothing of the batch was written. */
-  async #commit(transitions: readonly Transition[]): Promise<Transition | undefined> {
-    const { catalogue, store, metrics } = this.#deps;
-    const removed = transitions.filter((transition) => transition.removal !== undefined);
-    for (const { key, removal: reason } of removed)
-      if (reason) catalogue.announceRemoval(key, reason);
-    let written = false;
-    try {
-      const result = await store.commit(
-        transitions.flatMap((transition) => transition.ops),
-        transitions.flatMap((transition) => transition.guards),
-      );
-      if (!result.ok) {
-        return transitions.find(({ guards }) =>
-          guards.some((guard) => guard.key === result.conflict.key),
-        );
-      }
-      written = true;
-      await this.#visible(result.revision);
-      for (const { removal: reason } of removed) {
-        if (reason === 'expired' || reason === 'check') metrics.removed(reason);
-      }
-      return undefined;
-    } finally {
-      if (!written) for (const { key } of removed) catalogue.forgetRemoval(key);
-    }
   }
 }

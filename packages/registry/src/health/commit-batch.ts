@@ -1,0 +1,89 @@
+import type { Revision, Store } from '@portolan/core';
+import type { Catalogue } from '../catalogue/catalogue.ts';
+import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
+import type { Transition } from './transition.ts';
+
+export interface CommitBatchDeps {
+  readonly catalogue: Catalogue;
+  readonly store: Pick<Store, 'commit'>;
+  readonly metrics: RegistryMetrics;
+}
+
+/** Collects transitions into commits of bounded size, one after the other, so that callers' writes get in between. */
+export class CommitBatch {
+  readonly #deps: CommitBatchDeps;
+  readonly #size: number;
+  readonly #onConflict: (key: string) => void;
+  #pending: (() => Transition | undefined)[] = [];
+  #closed = false;
+  #release: () => void = () => undefined;
+  conflicts = 0;
+
+  constructor(deps: CommitBatchDeps, size: number, onConflict: (key: string) => void) {
+    this.#deps = deps;
+    // A restoration takes two operations.
+    this.#size = Math.max(1, Math.floor(size / 2));
+    this.#onConflict = onConflict;
+  }
+
+  /** Undefined while there is room: a promise for each instance would be most of the cost of a storm. */
+  add(make: () => Transition | undefined): Promise<void> | undefined {
+    return this.#pending.push(make) >= this.#size ? this.flush() : undefined;
+  }
+
+  /** Looks again at each before it is written: a heartbeat that came meanwhile wins. */
+  async flush(): Promise<void> {
+    const making = this.#pending;
+    this.#pending = [];
+    let transitions = making.map((make) => make()).filter((made) => made !== undefined);
+    while (transitions.length > 0 && !this.#closed) {
+      const lost = await this.#commit(transitions);
+      if (!lost) return;
+      this.conflicts++;
+      this.#onConflict(lost.key);
+      transitions = transitions.filter((transition) => transition !== lost);
+    }
+  }
+
+  /** Ends the wait for a feed that may never come again. */
+  close(): void {
+    this.#closed = true;
+    this.#release();
+  }
+
+  async #visible(revision: Revision): Promise<void> {
+    const applied = this.#deps.catalogue.reached.wait(revision);
+    await new Promise<void>((resolve, reject) => {
+      this.#release = resolve;
+      applied.then(resolve, reject);
+    });
+  }
+
+  /** The transition that another write was faster than; then nothing of the batch was written. */
+  async #commit(transitions: readonly Transition[]): Promise<Transition | undefined> {
+    const { catalogue, store, metrics } = this.#deps;
+    const removed = transitions.filter((transition) => transition.removal !== undefined);
+    for (const { key, removal: reason } of removed)
+      if (reason) catalogue.announceRemoval(key, reason);
+    let written = false;
+    try {
+      const result = await store.commit(
+        transitions.flatMap((transition) => transition.ops),
+        transitions.flatMap((transition) => transition.guards),
+      );
+      if (!result.ok) {
+        return transitions.find(({ guards }) =>
+          guards.some((guard) => guard.key === result.conflict.key),
+        );
+      }
+      written = true;
+      await this.#visible(result.revision);
+      for (const { removal: reason } of removed) {
+        if (reason === 'expired' || reason === 'check') metrics.removed(reason);
+      }
+      return undefined;
+    } finally {
+      if (!written) for (const { key } of removed) catalogue.forgetRemoval(key);
+    }
+  }
+}
