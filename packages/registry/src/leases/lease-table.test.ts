@@ -1,0 +1,123 @@
+import type { Registration } from '@portolan/core';
+import { TurnableClock } from '@portolan/testing';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { toRecord } from '../catalogue/instance-record.ts';
+import type { StoredStatus } from '../codec/status-codec.ts';
+import { LeaseTable } from './lease-table.ts';
+
+const SERVICE = { namespace: 'default', group: 'default', name: 'web' };
+
+function aRecord(key: string, revision: number, ttlMs: number, stored?: StoredStatus) {
+  const registration: Registration = {
+    id: key,
+    service: SERVICE,
+    address: '10.0.0.1',
+    port: 80,
+    tags: [],
+    metadata: {},
+    weight: 1,
+    lease: { profile: 'custom', heartbeatMs: ttlMs / 3, ttlMs },
+    checks: [],
+    initialStatus: 'passing',
+    registeredAtMs: 0,
+  };
+  return toRecord({
+    key,
+    service: SERVICE,
+    registration,
+    createRevision: 1,
+    registrationRevision: revision,
+    stored,
+    statusRevision: 0,
+    intent: { enabled: true },
+    intentRevision: 0,
+  });
+}
+
+function aTable() {
+  const clock = new TurnableClock();
+  const expired: string[] = [];
+  const table = new LeaseTable(clock, (keys) => expired.push(...keys));
+  return { clock, expired, table };
+}
+
+describe('lease table', () => {
+  it('tells an expiry once, and of a return after it', async () => {
+    const { clock, expired, table } = aTable();
+    table.follow({ key: 'a', before: undefined, after: aRecord('a', 1, 1_000) });
+    expect(table.renew('a')).toBe('renewed');
+    expect(table.renew('b')).toBe('none');
+    await clock.advance(5_000);
+    expect(expired).toEqual(['a']);
+    expect(table.isSilent('a')).toBe(true);
+    expect(table.renew('a')).toBe('returned');
+    expect(table.renew('a')).toBe('renewed');
+    await clock.advance(1_100);
+    expect(expired).toEqual(['a', 'a']);
+    table.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('takes a shorter term at once when the registration changes', async () => {
+    const { clock, expired, table } = aTable();
+    const before = aRecord('a', 1, 90_000);
+    table.follow({ key: 'a', before: undefined, after: before });
+    table.follow({ key: 'a', before, after: aRecord('a', 2, 1_000) });
+    await clock.advance(1_060);
+    expect(expired).toEqual(['a']);
+  });
+
+  it('gives what protection keeps a full term, but waits to hear of it', async () => {
+    const { clock, expired, table } = aTable();
+    const stored = { status: 'critical', reason: '', protected: true, checks: {} } as const;
+    table.follow({ key: 'a', before: undefined, after: aRecord('a', 1, 1_000, stored) });
+    expect(table.isSilent('a')).toBe(true);
+    await clock.advance(900);
+    expect(expired).toEqual([]);
+    expect(table.renew('a')).toBe('returned');
+    expect(table.isSilent('a')).toBe(false);
+  });
+
+  it('agrees with a list of due times and keeps one timer, whatever is granted, renewed or dropped', async () => {
+    const step = fc.record({
+      do: fc.constantFrom('grant', 'renew', 'drop', 'wait'),
+      key: fc.constantFrom('a', 'b', 'c', 'd'),
+      ms: fc.integer({ min: 1, max: 4_000 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
+        const { clock, table } = aTable();
+        const records = new Map<string, ReturnType<typeof aRecord>>();
+        const due = new Map<string, number>();
+        let revision = 0;
+        for (const { do: what, key, ms } of steps) {
+          const before = records.get(key);
+          if (what === 'grant') {
+            const after = aRecord(key, ++revision, ms);
+            table.follow({ key, before, after });
+            records.set(key, after);
+            due.set(key, clock.now() + ms);
+          } else if (what === 'drop') {
+            table.follow({ key, before, after: undefined });
+            records.delete(key);
+            due.delete(key);
+          } else if (what === 'renew') {
+            const ttlMs = before?.instance.lease?.ttlMs;
+            expect(table.renew(key) === 'none').toBe(ttlMs === undefined);
+            if (ttlMs !== undefined) due.set(key, clock.now() + ttlMs);
+          } else await clock.advance(ms);
+          for (const [one, dueMs] of due) {
+            if (clock.now() < dueMs) expect(table.isExpired(one)).toBe(false);
+            if (clock.now() > dueMs + 50) expect(table.isExpired(one)).toBe(true);
+          }
+          expect(table.size).toBe(due.size);
+          expect(clock.pending).toBeLessThanOrEqual(1);
+        }
+        table.close();
+        expect(clock.pending).toBe(0);
+      }),
+      { numRuns: 200 },
+    );
+  });
+});
