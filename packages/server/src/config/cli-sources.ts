@@ -11,7 +11,8 @@ export interface ConfigFlags {
   readonly set?: readonly string[];
 }
 
-const FLAGS = [
+/** The flags that stand for a setting. */
+export const FLAGS = [
   { key: 'role', flag: '--role', path: ['role'] },
   { key: 'dataDir', flag: '--data-dir', path: ['store', 'dataDir'] },
   { key: 'control', flag: '--control', path: ['control', 'listen'] },

@@ -20,7 +20,7 @@ export interface TextLayer {
 }
 
 /** Short names beside `PORTOLAN_<SECTION>_<KEY>`. */
-const SHORT_VARIABLES: Readonly<Record<string, readonly string[]>> = {
+export const SHORT_VARIABLES: Readonly<Record<string, readonly string[]>> = {
   PORTOLAN_DATA_DIR: ['store', 'dataDir'],
   PORTOLAN_CONTROL: ['control', 'listen'],
   PORTOLAN_GATEWAY: ['gateway', 'listen'],
