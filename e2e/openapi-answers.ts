@@ -139,7 +139,7 @@ function responseProblems(
       `media type "${type}" is not documented, only ${Object.keys(content).join(', ')}`,
     ];
   }
-  if (exchange.method === 'HEAD' || !type.endsWith('json')) return found;
+  if (exchange.method === 'HEAD' || !/[/+]json$/.test(type)) return found;
   found.push(...validate(type, JSON.parse(exchange.body)));
   if (type === 'application/problem+json') found.push(...problemDocumentProblems(exchange));
   return found;

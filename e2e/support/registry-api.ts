@@ -31,7 +31,7 @@ export async function call(
     headers: answer.headers,
     body: text,
   });
-  const json = /json/.test(answer.headers.get('content-type') ?? '');
+  const json = /[/+]json\b/.test(answer.headers.get('content-type') ?? '');
   return { status: answer.status, headers: answer.headers, body: json ? JSON.parse(text) : text };
 }
 
