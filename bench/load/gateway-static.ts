@@ -7,7 +7,7 @@ import {
   NO_METRICS,
   type ServiceView,
 } from '@portolan/core';
-import { createGateway } from '../../packages/gateway/dist/index.js';
+import { createGateway } from '@portolan/gateway';
 
 const service = { namespace: 'default', group: 'default', name: 'static' };
 const view: ServiceView = { service, revision: 1, instances: [19_001, 19_002].map(toInstance) };
