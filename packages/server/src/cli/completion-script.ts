@@ -7,6 +7,8 @@ interface Node {
   readonly path: readonly string[];
   readonly commands: readonly { readonly name: string; readonly summary: string }[];
   readonly options: readonly Option[];
+  /** What the command's arguments may be, where that is known. */
+  readonly choices: readonly string[];
 }
 
 /** A completion script for the whole command tree; all of it is known when it is generated. */
@@ -24,7 +26,8 @@ function collectNodes(command: Command, path: readonly string[]): readonly Node[
       child,
     })),
   );
-  const own: Node = { path, commands, options: visibleOptions(command) };
+  const choices = command.registeredArguments.flatMap((argument) => argument.argChoices ?? []);
+  const own: Node = { path, commands, options: visibleOptions(command), choices };
   return [own, ...commands.flatMap(({ child, name }) => collectNodes(child, [...path, name]))];
 }
 
@@ -45,8 +48,8 @@ function takesValue(option: Option): boolean {
 /** For each place in the tree, a line of a `case`: what may follow. */
 function toCases(nodes: readonly Node[]): string {
   return nodes
-    .map(({ path, commands, options }) => {
-      const words = [...commands.map(({ name }) => name), ...flagsOf(options)];
+    .map(({ path, commands, options, choices }) => {
+      const words = [...commands.map(({ name }) => name), ...choices, ...flagsOf(options)];
       return `    ${quote(path.join(' '))}) words=${quote(words.join(' '))} ;;`;
     })
     .join('\n');
@@ -148,7 +151,7 @@ compdef _portolan portolan
 function toFish(nodes: readonly Node[]): string {
   const lines = ['# portolan completion for fish: portolan completion fish | source'];
   lines.push('complete -c portolan -f');
-  for (const { path, commands, options } of nodes) {
+  for (const { path, commands, options, choices } of nodes) {
     const seen = path.map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ');
     const names = commands.map(({ name }) => name).join(' ');
     const unseen = names === '' ? '' : `not __fish_seen_subcommand_from ${names}`;
@@ -156,6 +159,9 @@ function toFish(nodes: readonly Node[]): string {
     const when = condition === '' ? '' : ` -n ${quote(condition)}`;
     for (const { name, summary } of commands) {
       lines.push(`complete -c portolan${when} -a ${name} -d ${quote(summary)}`);
+    }
+    if (choices.length > 0) {
+      lines.push(`complete -c portolan -n ${quote(seen)} -a ${quote(choices.join(' '))}`);
     }
     for (const option of options) {
       const long = option.long ? ` -l ${option.long.slice(2)}` : '';
