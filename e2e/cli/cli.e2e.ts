@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import {
+  BIN,
+  type PortolanProcess,
+  runPortolan,
+  startPortolan,
+} from '../support/portolan-process.ts';
+
+let portolan: PortolanProcess;
+const run = (...args: string[]) =>
+  runPortolan(args, { env: { PORTOLAN_REGISTRY: portolan.control } });
+
+beforeAll(async () => {
+  portolan = await startPortolan();
+});
+afterAll(() => portolan?.dispose());
+
+describe('the built command line', () => {
+  test('registers, lists and deregisters', async () => {
+    const registered = await run('register', '--service', 'web', '--port', '9001');
+    expect([registered.code, registered.stderr, registered.stdout]).toEqual([
+      0,
+      '',
+      'web-127.0.0.1-9001: registered, web at 127.0.0.1:9001, passing\n',
+    ]);
+    expect((await run('instances', 'web', '-o', 'name')).stdout).toBe('web-127.0.0.1-9001\n');
+    const gone = await run('deregister', '--service', 'web', '--yes');
+    expect([gone.code, gone.stdout]).toEqual([0, 'web-127.0.0.1-9001: deregistered\n']);
+    expect((await run('instances', 'web')).code).toBe(3);
+  });
+
+  test('sets and shifts routes as the pages say', async () => {
+    const set = ['--path', '/x', '--to', 'web:version=v1=90', '--to', 'web:version=v2=10'];
+    expect((await run('route', 'set', 'canary', ...set)).code).toBe(0);
+    const { code, stdout } = await run('route', 'weights', 'canary', 'v1=50', 'v2=50');
+    expect([code, stdout]).toEqual([0, 'canary: set, web:version=v1=50 web:version=v2=50\n']);
+  });
+
+  test('watches as one document a line until Ctrl-C', async () => {
+    const child = spawn(process.execPath, [BIN, 'watch', '-o', 'json', '--from', '0'], {
+      env: { ...process.env, PORTOLAN_REGISTRY: portolan.control },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let text = '';
+    child.stdout.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+    const ended = once(child, 'exit');
+    await run('register', '--service', 'seen', '--port', '1');
+    await eventually(() => (text.includes('"seen"') ? true : undefined), 10_000);
+    child.kill('SIGINT');
+    expect(await ended).toEqual([0, null]);
+    for (const line of text.trimEnd().split('\n'))
+      expect(JSON.parse(line).revision).toBeTypeOf('number');
+  });
+
+  test('ends quietly when its reader goes away', async () => {
+    const script = `'${process.execPath}' '${BIN}' watch -o json --from 0 | head -n 1; echo "\${PIPESTATUS[0]}"`;
+    const child = spawn('bash', ['-c', script], {
+      env: { ...process.env, PORTOLAN_REGISTRY: portolan.control },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let text = '';
+    let faults = '';
+    child.stdout.setEncoding('utf8').on('data', (part: string) => {
+      text += part;
+    });
+    child.stderr.setEncoding('utf8').on('data', (part: string) => {
+      faults += part;
+    });
+    const closed = once(child, 'close');
+    await eventually(() => (text.includes('\n') ? true : undefined), 10_000);
+    await run('register', '--service', 'after', '--port', '2');
+    await closed;
+    expect([text.trimEnd().split('\n').at(-1), faults]).toEqual(['0', '']);
+  });
+
+  test('says what to do when no registry is there, with exit code 5', async () => {
+    const answer = await runPortolan(['services', '--registry', 'http://127.0.0.1:65533']);
+    expect([answer.code, answer.stdout]).toEqual([5, '']);
+    expect(answer.stderr).toContain('portolan serve');
+  });
+});
