@@ -48,17 +48,15 @@ export function addAgent(program: Command, context: CliContext): void {
     .option('--meta <key=value>', 'metadata; may be repeated', collectPair)
     .option('--weight <n>', 'share of traffic relative to its siblings', parseWeight)
     .option('--check <check>', `${CHECK_EXPECTED}; may be repeated`, collectCheck)
-    .option(
-      '--interval <duration>',
-      'time between probes (default: 10s)',
-      parseDurationOption,
-      10_000,
+    .addOption(
+      new Option('--interval <duration>', 'time between probes')
+        .argParser(parseDurationOption)
+        .default(10_000, '10s'),
     )
-    .option(
-      '--timeout <duration>',
-      'longest time of a probe (default: 5s)',
-      parseDurationOption,
-      5_000,
+    .addOption(
+      new Option('--timeout <duration>', 'longest time of a probe')
+        .argParser(parseDurationOption)
+        .default(5_000, '5s'),
     )
     .addOption(new Option('--lease <profile>', 'lease profile').choices(['default', 'fast']))
     .addOption(
@@ -66,23 +64,20 @@ export function addAgent(program: Command, context: CliContext): void {
         .argParser(parseDurationOption)
         .conflicts('lease'),
     )
-    .option(
-      '--drain <duration>',
-      'between deregistration and stop (default: 5s)',
-      parseDurationOption,
-      5_000,
+    .addOption(
+      new Option('--drain <duration>', 'between deregistration and stop')
+        .argParser(parseDurationOption)
+        .default(5_000, '5s'),
     )
-    .option(
-      '--grace <duration>',
-      'between stop and SIGKILL (default: 30s)',
-      parseDurationOption,
-      30_000,
+    .addOption(
+      new Option('--grace <duration>', 'between stop and SIGKILL')
+        .argParser(parseDurationOption)
+        .default(30_000, '30s'),
     )
-    .option(
-      '--start-timeout <duration>',
-      'until the application has to be ready (default: 1m)',
-      parseDurationOption,
-      60_000,
+    .addOption(
+      new Option('--start-timeout <duration>', 'until the application has to be ready')
+        .argParser(parseDurationOption)
+        .default(60_000, '1m'),
     )
     .action(async (words: string[], options: AgentCommandOptions, command: Command) => {
       const [file, ...args] = words;
