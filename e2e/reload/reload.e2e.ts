@@ -1,0 +1,88 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.ts';
+import { type PortolanProcess, runPortolan, startPortolan } from '../support/portolan-process.ts';
+import { call } from '../support/registry-api.ts';
+import { startSteadyLoad } from '../support/steady-load.ts';
+import { startUpstream, type UpstreamService } from '../support/upstream-service.ts';
+
+let folder: string;
+let upstreams: UpstreamService[];
+let portolan: PortolanProcess | undefined;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'portolan-reload-'));
+  upstreams = [await startUpstream('one'), await startUpstream('two')];
+});
+
+afterEach(async () => {
+  await portolan?.dispose();
+  portolan = undefined;
+  await Promise.all(upstreams.map((upstream) => upstream.stop('SIGKILL')));
+  await rm(folder, { recursive: true });
+});
+
+const write = (lines: readonly string[]) =>
+  writeFile(join(folder, 'portolan.yaml'), `${lines.join('\n')}\n`);
+const service = (name: string, at: number) =>
+  `  - {service: ${name}, address: 127.0.0.1, port: ${upstreams[at]?.port}}`;
+const route = (name: string, to: string) =>
+  `  - {name: ${name}, match: {path: /${name}}, to: [{service: ${to}}]}`;
+const start = async (): Promise<PortolanProcess> => {
+  portolan = await startPortolan({ dataDir: join(folder, 'data'), cwd: folder });
+  return portolan;
+};
+
+test('a changed file moves its services and routes without a failed request', async () => {
+  await write(['services:', service('a', 0), service('b', 1), 'routes:', route('shop', 'a')]);
+  const { gateway, stderr } = await start();
+  expect((await call(gateway, 'GET', '/shop')).body).toContain('one ');
+  const load = startSteadyLoad(`${gateway}/shop`, { lanes: 8 });
+  await write(['services:', service('a', 0), service('b', 1), 'routes:', route('shop', 'b')]);
+  await eventually(() => (load.tally.servedBy.get('two') ?? 0) > 50 || undefined);
+  const tally = await load.stop();
+  expect(tally.failures).toEqual([]);
+  expect((await call(gateway, 'GET', '/shop')).body).toContain('two ');
+  expect(stderr()).toContain('configuration reloaded');
+});
+
+test('a file with a problem changes nothing and is named with its line', async () => {
+  await write(['services:', service('a', 0)]);
+  const { child, gateway, stderr } = await start();
+  await write(['services:', service('a', 0), service('b', 70), 'logg: {}']);
+  child.kill('SIGHUP');
+  await eventually(() => stderr().includes('portolan.yaml:4:1: logg') || undefined);
+  expect((await call(gateway, 'GET', '/a/')).status).toBe(200);
+  expect((await call(gateway, 'GET', '/b/')).status).toBe(404);
+  const fresh = await runPortolan(['serve'], { cwd: folder });
+  expect([fresh.code, fresh.stdout]).toEqual([78, '']);
+  expect(fresh.stderr).not.toContain('    at ');
+});
+
+test('what the API made or changed stays, what leaves the file leaves the registry, also over a restart', async () => {
+  await write(['services:', service('a', 0), 'routes:', route('shop', 'a'), route('old', 'a')]);
+  const { control, stop } = await start();
+  const changed = { match: { path: '/elsewhere' }, to: [{ service: 'a' }] };
+  await call(control, 'PUT', '/api/v1/routes/shop', changed);
+  await stop();
+  await write(['services:', service('b', 1), 'routes:', route('shop', 'b')]);
+  const again = await start();
+  const routes = (await call(again.control, 'GET', '/api/v1/routes')).body.routes;
+  expect(routes.map((item: { name: string }) => item.name)).toEqual(['shop']);
+  expect(routes[0].match).toEqual([{ path: { prefix: '/elsewhere' } }]);
+  const { instances } = (await call(again.control, 'GET', '/api/v1/instances')).body;
+  expect(instances.map((item: { service: string }) => item.service)).toEqual(['b']);
+  expect(again.stderr()).toContain('made or changed through the API');
+});
+
+test('what only a restart can change is named and not in force', async () => {
+  await write(['log: {level: info}']);
+  const { gateway, child, stderr } = await start();
+  await write(['gateway: {timeouts: {request: 1s}}']);
+  child.kill('SIGHUP');
+  await eventually(() => /need a restart/.test(stderr()) || undefined);
+  expect(stderr()).toContain('gateway.timeouts.request');
+  expect((await call(gateway, 'GET', '/nobody/')).status).toBe(404);
+});
