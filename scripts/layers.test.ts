@@ -1,3 +1,4 @@
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import {
   acyclic,
@@ -28,7 +29,7 @@ const RULES: readonly LayerRule[] = [
   namedSubjects,
   shortFiles,
 ];
-const TREE = readSourceTree(new URL('..', import.meta.url).pathname);
+const TREE = readSourceTree(fileURLToPath(new URL('..', import.meta.url)));
 
 describe('the packages', () => {
   test.each(RULES.map((rule) => ({ rule, name: rule.name })))('$name', ({ rule }) => {

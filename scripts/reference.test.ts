@@ -1,8 +1,9 @@
 import { globSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { referencePages } from './reference/reference-pages.ts';
 
-const ROOT = new URL('..', import.meta.url).pathname;
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const NAMES = ['configuration.md', 'metrics.md', 'cli.md', 'http-api.md'];
 
 describe('the generated reference', () => {
