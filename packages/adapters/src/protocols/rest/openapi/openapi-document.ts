@@ -51,7 +51,10 @@ export function toOpenApiDocument(operations: readonly Operation[], options: Ope
     operationId: 'getOpenApi',
     tags: ['Server'],
     summary: 'This document',
-    responses: { 200: { description: 'OpenAPI 3.1.', content: jsonContent({ type: 'object' }) } },
+    responses: {
+      200: { description: 'OpenAPI 3.1.', content: jsonContent({ type: 'object' }) },
+      ...toProblemResponses(COMMON_ERRORS),
+    },
   });
   return {
     openapi: '3.1.1',
