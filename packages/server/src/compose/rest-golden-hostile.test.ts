@@ -7,7 +7,7 @@ import {
   type NativeApi,
   type NativeCall,
   wholeBody,
-} from './rest-golden-fixture.ts';
+} from './test-rest/native-api.ts';
 
 const NASTY = [
   '__proto__',

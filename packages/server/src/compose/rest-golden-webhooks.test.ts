@@ -6,7 +6,7 @@ import { createWebhookDispatcher, type WebhookDispatcher } from '@portolan/adapt
 import { type Clock, createAddressPolicy, NO_LOGGER } from '@portolan/core';
 import { seededRandom, settle } from '@portolan/testing';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { createNativeApi, type NativeApi } from './rest-golden-fixture.ts';
+import { createNativeApi, type NativeApi } from './test-rest/native-api.ts';
 
 const SECRET = 'a-long-shared-secret';
 

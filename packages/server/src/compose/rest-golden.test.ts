@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { playGoldenFile } from '@portolan/testing';
 import { expect, it } from 'vitest';
-import { createNativeApi } from './rest-golden-fixture.ts';
+import { createNativeApi } from './test-rest/native-api.ts';
 
 const FOLDER = new URL('../../../adapters/src/protocols/rest/golden/', import.meta.url);
 const files = (await readdir(FOLDER)).filter((name) => name.endsWith('.http')).sort();

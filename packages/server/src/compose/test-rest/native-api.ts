@@ -17,8 +17,8 @@ import {
   saveSnapshot,
 } from '@portolan/registry';
 import { type GoldenTarget, MemoryStore, seededRandom, TurnableClock } from '@portolan/testing';
-import { answer } from '../control/answer.ts';
-import { createRouteTable } from '../control/route-table.ts';
+import { answer } from '../../control/answer.ts';
+import { createRouteTable } from '../../control/route-table.ts';
 
 export interface NativeCall {
   readonly method: string;
