@@ -4,6 +4,7 @@ import type {
   Random,
   Registry,
   RegistryEvent,
+  Revision,
   TimerHandle,
   Webhook,
 } from '@portolan/core';
@@ -43,10 +44,16 @@ export interface WebhookDispatcher {
   close(): Promise<void>;
 }
 
+type StoredWebhook = Webhook & { readonly createRevision: Revision };
+
+/** What one webhook waits for and has failed at; ends with the webhook, even if its id is given again. */
 interface Lane {
-  waiting: RegistryEvent[];
-  failures: WebhookFailure[];
-  running: Promise<void> | undefined;
+  readonly createRevision: Revision;
+  readonly waiting: RegistryEvent[];
+  readonly failures: WebhookFailure[];
+  isDraining: boolean;
+  /** Events dropped since one was last taken: they are one failure, not one each. */
+  dropped: number;
 }
 
 const MAX_FAILURES = 50;
@@ -64,6 +71,7 @@ export function createWebhookDispatcher(
   const { timeoutMs = 10_000, maxAttempts = 6, backoffMs = 1_000 } = options;
   const { maxBackoffMs = 60_000, maxWaiting = 10_000 } = options;
   const lanes = new Map<string, Lane>();
+  const running = new Set<Promise<void>>();
   const closing = new AbortController();
   let deliveries = 0;
 
@@ -76,37 +84,41 @@ export function createWebhookDispatcher(
     }
   });
 
-  function forgetDeleted(webhooks: readonly Webhook[]): void {
+  function forgetDeleted(webhooks: readonly StoredWebhook[]): void {
     if (lanes.size === 0) return;
-    const ids = new Set(webhooks.map((webhook) => webhook.id));
-    for (const id of lanes.keys()) if (!ids.has(id)) lanes.delete(id);
+    const present = new Map(webhooks.map((webhook) => [webhook.id, webhook.createRevision]));
+    for (const [id, lane] of lanes) {
+      if (present.get(id) !== lane.createRevision) lanes.delete(id);
+    }
   }
 
-  function enqueue(webhook: Webhook, events: readonly RegistryEvent[]): void {
-    let lane = lanes.get(webhook.id);
-    if (!lane) {
-      lane = { waiting: [], failures: [], running: undefined };
-      lanes.set(webhook.id, lane);
-    }
+  function enqueue(webhook: StoredWebhook, events: readonly RegistryEvent[]): void {
+    const lane = lanes.get(webhook.id) ?? {
+      createRevision: webhook.createRevision,
+      waiting: [],
+      failures: [],
+      isDraining: false,
+      dropped: 0,
+    };
+    lanes.set(webhook.id, lane);
     const room = maxWaiting - lane.waiting.length;
     lane.waiting.push(...events.slice(0, room));
-    const dropped = events.slice(room);
-    if (dropped.length > 0) {
-      const reason = `${dropped.length} events dropped: ${maxWaiting} were waiting already`;
-      fail(webhook.id, lane, nextId(dropped), dropped, 0, 'dropped', reason);
-    }
-    const open = lane;
-    lane.running ??= drain(webhook.id, open).finally(() => {
-      open.running = undefined;
-    });
+    if (events.length > room) drop(webhook.id, lane, events.slice(room));
+    if (lane.isDraining) return;
+    lane.isDraining = true;
+    const run = drain(webhook.id, lane).finally(() => running.delete(run));
+    running.add(run);
   }
 
   async function drain(id: string, lane: Lane): Promise<void> {
     // Out of the registry's own turn: its other listeners come first.
     await Promise.resolve();
     while (lane.waiting.length > 0 && !closing.signal.aborted && lanes.get(id) === lane) {
+      lane.dropped = 0;
       await deliver(id, lane, lane.waiting.splice(0, MAX_EVENTS_PER_DELIVERY));
     }
+    // In the same turn as the last look at `waiting`, or an event could be left lying.
+    lane.isDraining = false;
   }
 
   async function deliver(id: string, lane: Lane, events: RegistryEvent[]): Promise<void> {
@@ -116,7 +128,7 @@ export function createWebhookDispatcher(
     for (let attempt = 1; ; attempt++) {
       // Read anew for each try: its address or secret may have been put right meanwhile.
       const webhook = registry.webhooks.get(id);
-      if (!webhook || closing.signal.aborted) return;
+      if (webhook?.createRevision !== lane.createRevision || closing.signal.aborted) return;
       const headers = {
         'content-type': 'application/json',
         'user-agent': 'portolan-webhook',
@@ -131,7 +143,9 @@ export function createWebhookDispatcher(
       const fault = await postDelivery(url, headers, body, timeoutMs, deps, closing.signal);
       if (!fault || closing.signal.aborted) return;
       if (!fault.retryable || attempt >= maxAttempts) {
-        fail(id, lane, deliveryId, events, attempt, 'failed', fault.reason);
+        note(lane, deliveryId, revision, attempt, 'failed', fault.reason);
+        const { reason } = fault;
+        logger.warn({ webhook: id, deliveryId, revision, attempt, reason }, 'a webhook failed');
         return;
       }
       const ceilingMs = Math.min(maxBackoffMs, backoffMs * 2 ** (attempt - 1));
@@ -145,29 +159,27 @@ export function createWebhookDispatcher(
     return `${events.at(-1)?.revision ?? 0}-${clock.wallNow().toString(36)}-${deliveries.toString(36)}`;
   }
 
-  function fail(
-    id: string,
+  function drop(id: string, lane: Lane, events: readonly RegistryEvent[]): void {
+    const isFirst = lane.dropped === 0 || lane.failures[0]?.outcome !== 'dropped';
+    lane.dropped = (isFirst ? 0 : lane.dropped) + events.length;
+    const revision = events.at(-1)?.revision ?? 0;
+    const reason = `${lane.dropped} events dropped: ${maxWaiting} were waiting already`;
+    const known = isFirst ? undefined : lane.failures.shift();
+    note(lane, known?.deliveryId ?? nextId(events), revision, 0, 'dropped', reason);
+    if (isFirst) logger.warn({ webhook: id, revision, maxWaiting }, 'a webhook drops events');
+  }
+
+  function note(
     lane: Lane,
     deliveryId: string,
-    events: readonly RegistryEvent[],
+    revision: Revision,
     attempts: number,
     outcome: WebhookFailure['outcome'],
     reason: string,
   ): void {
-    const revision = events.at(-1)?.revision ?? 0;
-    lane.failures.unshift({
-      deliveryId,
-      revision,
-      atMs: clock.wallNow(),
-      attempts,
-      outcome,
-      reason,
-    });
+    const atMs = clock.wallNow();
+    lane.failures.unshift({ deliveryId, revision, atMs, attempts, outcome, reason });
     lane.failures.length = Math.min(lane.failures.length, MAX_FAILURES);
-    logger.warn(
-      { webhook: id, deliveryId, revision, attempts, reason },
-      'a webhook was not delivered',
-    );
   }
 
   function wait(delayMs: number): Promise<void> {
@@ -187,7 +199,7 @@ export function createWebhookDispatcher(
     async close() {
       unsubscribe();
       closing.abort();
-      await Promise.all([...lanes.values()].map((lane) => lane.running));
+      await Promise.all(running);
     },
   };
 }
