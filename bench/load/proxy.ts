@@ -5,7 +5,7 @@
  *   node bench/load/proxy.ts [--rounds 3] [--seconds 3] [--connections 32]
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,6 +27,8 @@ for (const tool of ['nginx', 'haproxy', 'wrk', 'taskset']) {
 }
 
 const folder = await mkdtemp(join(tmpdir(), 'portolan-proxy-bench-'));
+// nginx's workers are another user and have to read what they serve.
+await chmod(folder, 0o755);
 const children: ChildProcess[] = [];
 const run = (cpu: number, command: string, args: readonly string[]): void => {
   children.push(spawn('taskset', ['-c', String(cpu), command, ...args], { stdio: 'ignore' }));

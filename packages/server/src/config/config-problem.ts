@@ -13,14 +13,3 @@ export function formatProblem(problem: ConfigProblem): string {
   const where = problem.origin.kind === 'default' ? '' : `${formatOrigin(problem.origin)}: `;
   return `${where}${problem.path === '' ? '' : `${problem.path}: `}${problem.message}`;
 }
-
-/** The configuration cannot be used; carries every problem found, not only the first. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly problems: readonly ConfigProblem[];
-
-  constructor(problems: readonly ConfigProblem[]) {
-    super(problems.map(formatProblem).join('\n'));
-    this.problems = problems;
-  }
-}
