@@ -16,11 +16,15 @@ const AFTER_PREFIX = Buffer.from([0xff]);
 const FIRST_KEY = Buffer.from([0]);
 const LIST_CHUNK = 2_000;
 /** A disk with less than one large batch left is full, whatever the error was called. */
+const PAGE_BYTES = 4_096;
+/** Kept free beside what a write may need. */
+const SPARE_BYTES = 256 * 1_024;
 const FULL_BELOW_BYTES = 4 * 1024 * 1024;
 
 /** LMDB, holding entries in key order and, in the same transaction, the revision they are at. */
 export class LmdbDatabase {
   readonly #path: string;
+  #writeFailed = false;
   readonly #root: RootDatabase<Buffer, Buffer>;
   readonly #entries: Bytes;
   readonly #meta: Bytes;
@@ -111,6 +115,7 @@ export class LmdbDatabase {
     finalEntries: ReadonlyMap<string, Entry | undefined>,
     revision: Revision,
   ): Promise<void> {
+    this.#requireSpace(finalEntries);
     await this.#transact(() => {
       for (const [key, entry] of finalEntries) {
         const bytes = Buffer.from(key);
@@ -142,8 +147,29 @@ export class LmdbDatabase {
     }
   }
 
+  /**
+   * After a write that failed inside LMDB its environment is left to the end of the process: closing it then aborts
+   * the process (lmdb 3.5.6, seen on a full disk).
+   */
   async close(): Promise<void> {
-    await this.#root.close();
+    if (!this.#writeFailed) await this.#root.close();
+  }
+
+  /**
+   * Refuses a write for which the disk may be too small before LMDB tries it: when the disk is full in the middle of
+   * a transaction, lmdb 3.5.6 damages this process's heap and it dies later with SIGABRT.
+   */
+  #requireSpace(finalEntries: ReadonlyMap<string, Entry | undefined>): void {
+    let needed = SPARE_BYTES;
+    for (const [key, entry] of finalEntries) {
+      // The leaf, its branches and the free list are written anew (copy on write).
+      needed += 3 * PAGE_BYTES + 2 * (key.length + (entry?.value.length ?? 0));
+    }
+    const { bavail, bsize } = statfsSync(this.#path);
+    if (bavail * bsize >= needed) return;
+    throw Object.assign(new Error(`${bavail * bsize} bytes are free, ${needed} may be needed`), {
+      code: 'ENOSPC',
+    });
   }
 
   /** A block is one transaction, whatever else happens in this turn. */
@@ -152,6 +178,7 @@ export class LmdbDatabase {
       await this.#root.batch(writes);
       await this.#root.flushed;
     } catch (error) {
+      this.#writeFailed = true;
       throw await causeOf(error);
     }
   }
