@@ -6,6 +6,7 @@ import {
 } from '@portolan/core';
 import type { HttpServerLimits, PoolLimits } from '@portolan/http';
 import type { AccessRecord, ProxyLimits } from './proxy/proxy-context.ts';
+import { DEFAULT_ROUTE, type RouteDefaults } from './routing/compiled-route.ts';
 import {
   DEFAULT_RESOLVER_OPTIONS,
   type EndpointResolverOptions,
@@ -21,6 +22,8 @@ export interface GatewayOptions {
   readonly outlier?: Partial<OutlierOptions>;
   readonly retryBudget?: Partial<RetryBudgetOptions>;
   readonly resolver?: Partial<EndpointResolverOptions>;
+  /** Retries and balancer where a route does not say. */
+  readonly routeDefaults?: Partial<RouteDefaults>;
   /** Called after each exchange. Off by default: it costs an object a request. */
   readonly accessLog?: (record: AccessRecord) => void;
 }
@@ -42,6 +45,7 @@ export interface CompiledGatewayOptions {
   readonly outlier: OutlierOptions;
   readonly retryBudget: RetryBudgetOptions;
   readonly resolver: EndpointResolverOptions;
+  readonly routeDefaults: RouteDefaults;
   readonly accessLog: ((record: AccessRecord) => void) | undefined;
 }
 
@@ -62,6 +66,7 @@ export function compileGatewayOptions(options: GatewayOptions): CompiledGatewayO
     outlier: { ...DEFAULT_OUTLIER_OPTIONS, ...options.outlier },
     retryBudget: { ...DEFAULT_RETRY_BUDGET, ...options.retryBudget },
     resolver: { ...DEFAULT_RESOLVER_OPTIONS, ...options.resolver },
+    routeDefaults: { ...DEFAULT_ROUTE, ...options.routeDefaults },
     accessLog: options.accessLog,
   };
 }

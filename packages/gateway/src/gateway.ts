@@ -21,12 +21,7 @@ import { errorBody } from './proxy/gateway-errors.ts';
 import type { FoundRoute, ProxyContext } from './proxy/proxy-context.ts';
 import { createRequestIds } from './proxy/request-id.ts';
 import { createPeers } from './proxy/trusted-peers.ts';
-import {
-  type CompiledRoute,
-  compileRoute,
-  DEFAULT_BALANCER,
-  DEFAULT_RETRIES,
-} from './routing/compiled-route.ts';
+import { type CompiledRoute, compileRoute } from './routing/compiled-route.ts';
 import type { RouteQuery } from './routing/route-match.ts';
 import { createRouteTable, type RouteTable } from './routing/route-table.ts';
 import { createZeroConfigRoutes } from './routing/zero-config-routes.ts';
@@ -118,6 +113,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
           name: destination.service,
         }),
       metrics.route(`${route.namespace}/${route.name}`),
+      compiled.routeDefaults,
     );
   }
 
@@ -164,12 +160,18 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       route = {
         name: id,
         destinations: upstream
-          ? [{ upstream, cluster: upstream.cluster({}, DEFAULT_BALANCER), weight: 1 }]
+          ? [
+              {
+                upstream,
+                cluster: upstream.cluster({}, compiled.routeDefaults.balancer),
+                weight: 1,
+              },
+            ]
           : [],
         rewritePrefix: undefined,
         rewriteHost: undefined,
         timeoutMs: undefined,
-        retries: DEFAULT_RETRIES,
+        retries: compiled.routeDefaults.retries,
         metrics: metrics.route('(zero-config)'),
       };
       if (upstream) zeroConfigRoutes.set(id, route);

@@ -23,6 +23,19 @@ async function beforeALoser(reads: RegExp, second?: (peer: RawPeer) => unknown) 
 }
 
 describe('retries', () => {
+  it('are as many as the gateway was told where a route does not say', async () => {
+    let asked = 0;
+    const loser = await aRawUpstream(async (peer) => {
+      await peer.until(/\r\n\r\n$/);
+      asked++;
+      peer.socket.destroy();
+    });
+    const { port, catalogue } = await aGateway({ routeDefaults: { retries: { attempts: 0 } } });
+    catalogue.set('web', [anInstance(loser.port)]);
+    const answer = await ask(port, '/web/');
+    expect([answer.status, asked]).toEqual([502, 1]);
+  });
+
   it('send a small body again', async () => {
     const { port, lost } = await beforeALoser(/small$/);
     const answer = await ask(port, '/web/', { method: 'PUT', body: 'small' });

@@ -34,16 +34,25 @@ export interface CompiledRoute {
   readonly metrics: RouteMetrics;
 }
 
-export const DEFAULT_RETRIES: RetryPolicy = { attempts: 2 };
-export const DEFAULT_BALANCER: BalancerName = 'weighted-round-robin';
+/** What holds where a route does not say. */
+export interface RouteDefaults {
+  readonly retries: RetryPolicy;
+  readonly balancer: BalancerName;
+}
+
+export const DEFAULT_ROUTE: RouteDefaults = {
+  retries: { attempts: 2 },
+  balancer: 'weighted-round-robin',
+};
 
 /** Compiles a stored route with the upstreams' present clusters. */
 export function compileRoute(
   route: StoredRoute,
   upstreamOf: (destination: StoredRoute['destinations'][number]) => Upstream,
   metrics: RouteMetrics,
+  defaults: RouteDefaults,
 ): CompiledRoute {
-  const balancer = route.balancer ?? DEFAULT_BALANCER;
+  const balancer = route.balancer ?? defaults.balancer;
   return {
     name: `${route.namespace}/${route.name}`,
     destinations: route.destinations.map((destination) => {
@@ -54,7 +63,7 @@ export function compileRoute(
     rewritePrefix: route.rewritePrefix,
     rewriteHost: route.rewriteHost,
     timeoutMs: route.timeoutMs,
-    retries: route.retries ?? DEFAULT_RETRIES,
+    retries: route.retries ?? defaults.retries,
     metrics,
   };
 }

@@ -28,6 +28,10 @@ export function compileGatewayOptions({ gateway }: PortolanConfig): GatewayOptio
       maxEjectionMs: outlier.maxEjection,
       maxEjectedShare: outlier.maxEjectedShare,
     },
+    routeDefaults: {
+      retries: { attempts: retries.attempts },
+      balancer: gateway.defaultBalancer,
+    },
     retryBudget: { share: retries.budgetShare, minConcurrent: retries.budgetMinimum },
   };
 }

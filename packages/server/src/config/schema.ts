@@ -5,7 +5,6 @@ const words = (what: string) =>
   z.array(z.string({ error: `expected ${what}` }), { error: `expected a list of ${what}` });
 const flag = z.boolean({ error: 'expected true or false' });
 const KIB = 1024;
-const GIB = 1024 ** 3;
 const headSize = size({ atLeastBytes: 1024, atMostBytes: 1024 * KIB });
 
 const control = z.strictObject({
@@ -37,8 +36,6 @@ const gateway = z.strictObject({
   limits: z.strictObject({
     connections: count(1, 1_000_000),
     head: headSize,
-    /** Largest request body forwarded; absent: any. */
-    body: size({ atLeastBytes: 0, atMostBytes: 1024 * GIB }).optional(),
     /** Requests under way to one endpoint. */
     requestsPerEndpoint: count(1, 1_000_000),
   }),
