@@ -109,7 +109,8 @@ describe('The data folder', () => {
   });
 
   it('is refused without permission, saying whose it has to be', async ({ skip }) => {
-    if (isRoot) skip('root may write everywhere: needs to run as another user');
+    if (isRoot)
+      sayAndSkip(skip, 'root may write everywhere: e2e/data-folder runs this as another user');
     mkdirSync(data);
     chmodSync(data, 0o500);
     await expectRefused('STORE_FORBIDDEN', data, 'permission');
@@ -198,12 +199,12 @@ describe('A full disk', () => {
   it('fails the commit, keeps what was there, and takes later commits once there is space', async ({
     skip,
   }) => {
-    if (!isRoot) skip('mounting a small file system needs root');
+    if (!isRoot) sayAndSkip(skip, 'mounting a small file system needs root');
     mkdirSync(data);
     try {
       execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', data], { stdio: 'pipe' });
     } catch (error) {
-      skip(`a small file system cannot be mounted here: ${String(error)}`);
+      sayAndSkip(skip, `a small file system cannot be mounted here: ${String(error)}`);
     }
     let store: Store | undefined;
     try {
@@ -237,3 +238,9 @@ describe('A full disk', () => {
     }
   });
 });
+
+/** A skipped test names its reason, where CI prints it too. */
+function sayAndSkip(skip: (note: string) => void, reason: string): void {
+  process.stderr.write(`SKIPPED: ${reason}\n`);
+  skip(reason);
+}
