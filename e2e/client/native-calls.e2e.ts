@@ -1,5 +1,6 @@
 import { createClient, type PortolanClient } from '@portolan/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { documentedFetch } from '../support/documented-fetch.ts';
 import { type PortolanProcess, startPortolan } from '../support/portolan-process.ts';
 
 let portolan: PortolanProcess;
@@ -7,7 +8,7 @@ let client: PortolanClient;
 
 beforeAll(async () => {
   portolan = await startPortolan();
-  client = createClient({ url: portolan.control, namespace: 'shop' });
+  client = createClient({ url: portolan.control, namespace: 'shop' }, { fetch: documentedFetch });
 });
 afterAll(() => portolan?.dispose());
 
@@ -104,7 +105,10 @@ describe('every native call through the client', () => {
     for await (const chunk of await client.snapshot.save()) chunks.push(chunk);
     const other = await startPortolan();
     try {
-      const there = createClient({ url: other.control, namespace: 'shop' });
+      const there = createClient(
+        { url: other.control, namespace: 'shop' },
+        { fetch: documentedFetch },
+      );
       await there.snapshot.restore(new Uint8Array(Buffer.concat(chunks)));
       expect((await there.instances.get(id)).weight).toBe(7);
       await expect(

@@ -77,12 +77,23 @@ test('what the API made or changed stays, what leaves the file leaves the regist
   expect(again.stderr()).toContain('made or changed through the API');
 });
 
+test('the gateway takes a new time limit, for requests from then on', async () => {
+  await write(['services:', service('a', 0)]);
+  const { gateway, child, stderr } = await start();
+  const before = call(gateway, 'GET', '/a/?delayMs=1500');
+  await write(['services:', service('a', 0), 'gateway: {timeouts: {request: 300ms}}']);
+  child.kill('SIGHUP');
+  await eventually(() => stderr().includes('gateway.timeouts.request') || undefined);
+  const after = await call(gateway, 'GET', '/a/?delayMs=1500');
+  expect([after.status, (await before).status]).toEqual([504, 200]);
+});
+
 test('what only a restart can change is named and not in force', async () => {
   await write(['log: {level: info}']);
   const { gateway, child, stderr } = await start();
-  await write(['gateway: {timeouts: {request: 1s}}']);
+  await write(['gateway: {timeouts: {connect: 1s}}']);
   child.kill('SIGHUP');
   await eventually(() => /need a restart/.test(stderr()) || undefined);
-  expect(stderr()).toContain('gateway.timeouts.request');
+  expect(stderr()).toContain('gateway.timeouts.connect');
   expect((await call(gateway, 'GET', '/nobody/')).status).toBe(404);
 });

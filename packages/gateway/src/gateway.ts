@@ -59,13 +59,20 @@ export interface Gateway {
   /** Stops accepting, lets what is under way finish for up to `drainMs`, then cuts the rest. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
   stats(): GatewayStats;
+  /**
+   * Puts `trustedProxies`, `limits` and `routeDefaults` in force for requests from now on; those under way go on as they
+   * began. The other options are read once, by `createGateway`. Throws a RangeError, changing nothing, for an address
+   * that cannot be read.
+   */
+  update(options: GatewayOptions): void;
 }
 
 const FIRST_RESOLVE_LIMIT_MS = 2_000;
 
 /** Makes a gateway; it follows the catalogue from now on and serves once `listen` was called. */
 export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gateway {
-  const compiled = compileGatewayOptions(options);
+  let compiled = compileGatewayOptions(options);
+  let peerOf = createPeers(compiled.trustedProxies);
   const { catalogue, clock, random, logger } = deps;
   const wheel = new TimerWheel(clock);
   const pool = new ConnectionPool(compiled.pool, { clock, wheel });
@@ -199,11 +206,13 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     logger,
     pool,
     deadlines: new Deadlines(wheel),
-    limits: compiled.limits,
+    get limits() {
+      return compiled.limits;
+    },
     get port() {
       return port;
     },
-    peerOf: createPeers(compiled.trustedProxies),
+    peerOf: (address) => peerOf(address),
     nextRequestId,
     findRoute,
     mayDial: (endpoint) =>
@@ -257,6 +266,13 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       resolver.close();
       pool.close();
       wheel.close();
+    },
+    update(next) {
+      const recompiled = compileGatewayOptions(next);
+      peerOf = createPeers(recompiled.trustedProxies);
+      compiled = { ...recompiled, server: compiled.server, pool: compiled.pool };
+      zeroConfigRoutes.clear();
+      applyRoutes(catalogue.routes());
     },
     stats() {
       let endpoints = 0;

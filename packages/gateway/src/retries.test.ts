@@ -30,10 +30,15 @@ describe('retries', () => {
       asked++;
       peer.socket.destroy();
     });
-    const { port, catalogue } = await aGateway({ routeDefaults: { retries: { attempts: 0 } } });
+    const { port, catalogue, gateway } = await aGateway({
+      routeDefaults: { retries: { attempts: 0 } },
+    });
     catalogue.set('web', [anInstance(loser.port)]);
     const answer = await ask(port, '/web/');
     expect([answer.status, asked]).toEqual([502, 1]);
+    gateway.update({ routeDefaults: { retries: { attempts: 1 } } });
+    await ask(port, '/web/');
+    expect(asked).toBe(3);
   });
 
   it('send a small body again', async () => {

@@ -95,7 +95,7 @@ async function startParts(
     stopping.throwIfAborted();
     gateway = await startGateway(context, mirror);
     refreshDialPolicy(context);
-    return { control };
+    return { control, gateway };
   }
   const { startRegistry } = await import('./parts/registry-part.ts');
   let part: RegistryPart | undefined;
@@ -118,5 +118,5 @@ async function startParts(
     });
   }
   control.mount(part.adapters);
-  return { control, registry: part };
+  return gateway ? { control, registry: part, gateway } : { control, registry: part };
 }

@@ -22,7 +22,14 @@ const READ_AT_START = [
   'log.format',
   'metrics',
 ];
-const BUT_LIVE = ['gateway.drain'];
+const BUT_LIVE = [
+  'gateway.defaultBalancer',
+  'gateway.drain',
+  'gateway.limits.requestsPerEndpoint',
+  'gateway.retries.attempts',
+  'gateway.timeouts.request',
+  'gateway.trustedProxies',
+];
 
 /** Paths whose value differs, sorted by whether they can change while running. */
 export function diffConfig(before: ConfigNode, after: ConfigNode): ConfigDiff {

@@ -1,3 +1,5 @@
+import type { Gateway } from '@portolan/gateway';
+import { compileGatewayOptions } from '../config/compile-gateway-options.ts';
 import { compileRegistryOptions } from '../config/compile-registry-options.ts';
 import { diffConfig } from '../config/diff-config.ts';
 import type { UsableConfig } from '../config/usable-config.ts';
@@ -6,9 +8,10 @@ import { refreshDialPolicy } from './dial-policy.ts';
 import type { RegistryPart } from './registry-part.ts';
 import type { ServerContext } from './server-context.ts';
 
-/** What a reload reaches; the gateway follows the registry by itself. */
+/** What a reload reaches. */
 export interface ReloadableParts {
   readonly control: ControlPart;
+  readonly gateway?: Gateway;
   readonly registry?: RegistryPart;
 }
 
@@ -33,11 +36,16 @@ export function createReloader(
       role,
       store,
       control: { ...config.control, listen: control.listen, limits: control.limits },
-      gateway: { ...gateway, drain: config.gateway.drain },
+      gateway: {
+        ...config.gateway,
+        listen: gateway.listen,
+        ...(gateway.registry === undefined ? {} : { registry: gateway.registry }),
+      },
     };
     logger.setLevel(config.log.level);
     parts.control.setAllowedHosts(config.control.allowedHosts);
     refreshDialPolicy(context);
+    parts.gateway?.update(compileGatewayOptions(config));
     parts.registry?.registry.updateOptions(compileRegistryOptions(config));
     const refused = (await parts.registry?.apply(documents)) ?? [];
     for (const { path, reason } of refused)
