@@ -60,8 +60,8 @@ export interface Gateway {
   close(options?: { readonly drainMs?: number }): Promise<void>;
   stats(): GatewayStats;
   /**
-   * Puts `trustedProxies`, `limits` and `routeDefaults` in force for requests from now on; those under way go on as they
-   * began. The other options are read once, by `createGateway`. Throws a RangeError, changing nothing, for an address
+   * Puts `trustedProxies`, `routeDefaults` and `limits` (but `maxRequestsPerEndpoint`) in force for requests from now on;
+   * those under way go on as they began. The other options are read once, by `createGateway`. Throws a RangeError, changing nothing, for an address
    * that cannot be read.
    */
   update(options: GatewayOptions): void;
@@ -270,7 +270,11 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     update(next) {
       const recompiled = compileGatewayOptions(next);
       peerOf = createPeers(recompiled.trustedProxies);
-      compiled = { ...recompiled, server: compiled.server, pool: compiled.pool };
+      const { trustedProxies, routeDefaults } = recompiled;
+      // The pool's connections were bounded by it at the start, so that it could not be raised alone.
+      const { maxRequestsPerEndpoint } = compiled.limits;
+      const limits = { ...recompiled.limits, maxRequestsPerEndpoint };
+      compiled = { ...compiled, trustedProxies, routeDefaults, limits };
       zeroConfigRoutes.clear();
       applyRoutes(catalogue.routes());
     },

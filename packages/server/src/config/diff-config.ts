@@ -25,7 +25,6 @@ const READ_AT_START = [
 const BUT_LIVE = [
   'gateway.defaultBalancer',
   'gateway.drain',
-  'gateway.limits.requestsPerEndpoint',
   'gateway.retries.attempts',
   'gateway.timeouts.request',
   'gateway.trustedProxies',
