@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type PortolanProcess, runPortolan, startPortolan } from '../support/portolan-process.ts';
@@ -96,4 +98,32 @@ test('what only a restart can change is named and not in force', async () => {
   await eventually(() => /need a restart/.test(stderr()) || undefined);
   expect(stderr()).toContain('gateway.timeouts.connect');
   expect((await call(gateway, 'GET', '/nobody/')).status).toBe(404);
+});
+
+test('a reload asked for at any moment of the start ends nothing, and what the file then holds is in force', async () => {
+  for (let round = 0; round < 5; round++) {
+    const dataDir = join(folder, `data-${round}`);
+    await write(['services:', service('a', 0), 'routes:', route('shop', 'a')]);
+    let storm: Promise<void> | undefined;
+    portolan = await startPortolan({
+      dataDir,
+      cwd: folder,
+      onSpawn: (child) => {
+        storm = (async () => {
+          // From when it has read its configuration: it opens its store with it.
+          await eventually(() => existsSync(dataDir) || undefined, 20_000, 1);
+          await write(['services:', service('b', 1), 'routes:', route('shop', 'b')]);
+          for (let at = 0; at < 100; at++) {
+            child.kill('SIGHUP');
+            await sleep(Math.random() * 4);
+          }
+        })();
+      },
+    });
+    const { gateway } = portolan;
+    await storm;
+    const served = async () => (await call(gateway, 'GET', '/shop')).body as string;
+    await eventually(async () => (await served()).includes('two ') || undefined);
+    expect(await portolan.stop()).toEqual({ code: 0, signal: null });
+  }
 });

@@ -14,6 +14,8 @@ export interface PortolanOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly readyWithinMs?: number;
+  /** Called at once, long before it is ready. */
+  readonly onSpawn?: (child: ChildProcess) => void;
 }
 
 /** The built server as a real process, on free ports of the loopback address. */
@@ -53,6 +55,7 @@ export async function startPortolan(options: PortolanOptions = {}): Promise<Port
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
+  options.onSpawn?.(child);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {

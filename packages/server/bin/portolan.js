@@ -11,4 +11,6 @@ if (!((major === 22 && minor >= 19) || (major === 24 && minor >= 11) || major >=
   );
   process.exit(78);
 }
+// A reload asked for before the configuration is read has nothing to do but must not end the process.
+if (process.argv[2] === 'serve') process.on('SIGHUP', () => {});
 void import('../dist/cli/main.js');

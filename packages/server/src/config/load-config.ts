@@ -38,14 +38,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const layers: ConfigNode[] = [];
   const files: { path: string; present: boolean }[] = [];
 
-  const named = sources.file ?? sources.environment.PORTOLAN_CONFIG;
-  const main = resolve(sources.workingDir, named ?? 'portolan.yaml');
-  const wanted = [{ path: main, required: named !== undefined }];
-  const environmentName = sources.environment.PORTOLAN_ENV;
-  if (environmentName)
-    wanted.push({ path: environmentFile(main, environmentName), required: false });
-
-  for (const { path, required } of wanted) {
+  for (const { path, required } of configFiles(sources)) {
     const shown = path.startsWith(`${sources.workingDir}/`)
       ? path.slice(sources.workingDir.length + 1)
       : path;
@@ -85,6 +78,19 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
     files,
     warnings: environment.warnings,
   };
+}
+
+/** The files that are read, in this order, by their absolute paths; one that is not required may be absent. */
+export function configFiles(
+  sources: ConfigSources,
+): readonly { readonly path: string; readonly required: boolean }[] {
+  const named = sources.file ?? sources.environment.PORTOLAN_CONFIG;
+  const main = resolve(sources.workingDir, named ?? 'portolan.yaml');
+  const environmentName = sources.environment.PORTOLAN_ENV;
+  return [
+    { path: main, required: named !== undefined },
+    ...(environmentName ? [{ path: environmentFile(main, environmentName), required: false }] : []),
+  ];
 }
 
 /** What no setting says wrong by itself. */

@@ -1,6 +1,6 @@
 import { type FSWatcher, watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
-import type { Clock, Logger, TimerHandle } from '@portolan/core';
+import type { Clock, TimerHandle } from '@portolan/core';
 
 /** Editors and orchestrators write in several steps. */
 const SETTLE_MS = 150;
@@ -9,7 +9,11 @@ const SETTLE_MS = 150;
 export function watchConfigFiles(
   paths: readonly string[],
   onChange: () => void,
-  deps: { readonly clock: Clock; readonly logger: Logger },
+  deps: {
+    readonly clock: Clock;
+    /** The folder's changes are not, or no longer, seen. */
+    readonly onFault: (error: Error, folder: string) => void;
+  },
 ): () => void {
   const watchers: FSWatcher[] = [];
   let timer: TimerHandle | undefined;
@@ -23,12 +27,10 @@ export function watchConfigFiles(
         timer?.cancel();
         timer = deps.clock.setTimer(SETTLE_MS, onChange);
       });
-      watcher.on('error', (error) =>
-        deps.logger.warn({ err: error, folder }, 'no longer watching for changes: use SIGHUP'),
-      );
+      watcher.on('error', (error) => deps.onFault(error, folder));
       watchers.push(watcher);
     } catch (error) {
-      deps.logger.warn({ err: error, folder }, 'cannot watch for changes: use SIGHUP');
+      deps.onFault(error as Error, folder);
     }
   }
   return () => {

@@ -1,12 +1,12 @@
 import type { Command } from 'commander';
-import { type ConfigSources, type LoadedConfig, loadConfig } from '../../config/load-config.ts';
+import { configFiles, loadConfig } from '../../config/load-config.ts';
 import type { UsableConfig } from '../../config/usable-config.ts';
 import { StartError } from '../../lifecycle/start-error.ts';
 import { createServerLogger } from '../../telemetry/logger.ts';
 import { CliError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT_CODES } from '../exit-codes.ts';
-import { followConfig } from '../follow-config.ts';
+import { type ConfigFollower, followConfig } from '../follow-config.ts';
 import { startText } from '../start-text.ts';
 import { readVersion } from '../version.ts';
 import { failOnProblems } from './config.ts';
@@ -23,22 +23,29 @@ export function addServe(program: Command, context: CliContext): void {
       ),
   ).action(async (_options: object, command: Command) => {
     const sources = configSourcesOf(command, context);
-    const loaded = await loadConfig(sources);
-    failOnProblems(loaded);
-    const { config, merged, documents } = loaded;
-    if (!config) throw new Error('A configuration without problems has to be there.');
-    await serve({ config, merged, documents }, { sources, loaded }, context);
+    const paths = configFiles(sources).map(({ path }) => path);
+    // Before the first reading: no signal can end the process, and no change is missed, from here on.
+    const follower = followConfig({ paths, load: () => loadConfig(sources) }, context);
+    try {
+      const loaded = await loadConfig(sources);
+      failOnProblems(loaded);
+      const { config, merged, documents, warnings } = loaded;
+      if (!config) throw new Error('A configuration without problems has to be there.');
+      await serve({ config, merged, documents }, { follower, warnings }, context);
+    } finally {
+      follower.end();
+    }
   });
 }
 
 async function serve(
   usable: UsableConfig,
-  origin: { readonly sources: ConfigSources; readonly loaded: LoadedConfig },
+  origin: { readonly follower: ConfigFollower; readonly warnings: readonly string[] },
   context: CliContext,
 ): Promise<void> {
   const { config } = usable;
   const logger = createServerLogger(config.log);
-  for (const warning of origin.loaded.warnings) logger.warn({}, warning);
+  for (const warning of origin.warnings) logger.warn({}, warning);
   const stopping = new AbortController();
   const stop = Promise.withResolvers<void>();
   let signals = 0;
@@ -64,8 +71,9 @@ async function serve(
     );
     context.stdout.write(startText(server, { version, config }));
     context.stdout.write('ready\n');
-    unsubscribe.push(followConfig(server, origin, { context, logger }));
+    origin.follower.attach(server, logger);
     await stop.promise;
+    origin.follower.detach();
     const { unfinished } = await server.close();
     logger.info({ unfinished }, 'stopped');
     // What did not end in time still holds sockets or files: the process ends all the same.
