@@ -54,6 +54,7 @@ const catalogue: CatalogueReader = {
       modifyRevision: 1,
     },
   ],
+  policies: () => [],
   subscribe: () => () => undefined,
   subscribeService: () => () => undefined,
 };

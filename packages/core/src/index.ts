@@ -43,9 +43,21 @@ export { LEASE_PROFILES, type LeaseSpec } from './model/lease.ts';
 export type { Revision } from './model/revision.ts';
 export type {
   BalancerName,
+  CallerKey,
+  Compression,
+  CompressionCoding,
+  CorsPolicy,
   Destination,
+  DestinationRef,
+  DirectResponse,
+  FaultInjection,
+  ForwardAuth,
+  HeaderEdits,
+  HedgePolicy,
   HostPattern,
-  PathMatch,
+  RateLimit,
+  Redirect,
+  RetryCondition,
   RetryPolicy,
   Route,
   RouteMatch,
@@ -59,6 +71,16 @@ export {
   serviceId,
 } from './model/service.ts';
 export type { Status } from './model/status.ts';
+export type { FieldMatch, PathMatch, TextMatch } from './model/text-match.ts';
+export type {
+  CircuitLimits,
+  LocalityPolicy,
+  SessionAffinity,
+  StoredTrafficPolicy,
+  TrafficPolicy,
+  TrafficSettings,
+  TransportPolicy,
+} from './model/traffic-policy.ts';
 export type { Webhook } from './model/webhook.ts';
 export {
   type AddressPolicy,

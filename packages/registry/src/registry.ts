@@ -19,7 +19,7 @@ import { Catalogue } from './catalogue/catalogue.ts';
 import { CatalogueFeed } from './catalogue/catalogue-feed.ts';
 import type { RecordDelta } from './catalogue/instance-record.ts';
 import { CheckScheduler } from './checks/check-scheduler.ts';
-import { encodeRoute, encodeWebhook } from './codec/document-codec.ts';
+import { encodePolicy, encodeRoute, encodeWebhook } from './codec/document-codec.ts';
 import { refKey } from './codec/keys.ts';
 import { createHealthReconciler } from './health/reconciler.ts';
 import { LeaseTable } from './leases/lease-table.ts';
@@ -29,7 +29,7 @@ import { createDocuments } from './write/documents.ts';
 import { InstanceWriter, mergeLabels, notFound } from './write/instance-writer.ts';
 import { KeyLock } from './write/key-lock.ts';
 import { createNamespaces } from './write/namespaces.ts';
-import { validateRoute, validateWebhook } from './write/validate-route.ts';
+import { validatePolicy, validateRoute, validateWebhook } from './write/validate-route.ts';
 
 export interface RegistryDeps {
   /** Stays the caller's: `close` does not close it. */
@@ -123,6 +123,13 @@ export async function createRegistry(
     encode: encodeRoute,
     validate: validateRoute,
   });
+  const policyDocuments = createDocuments({
+    ...shared,
+    kind: 'policy',
+    shelf: catalogue.policyShelf,
+    encode: encodePolicy,
+    validate: validatePolicy,
+  });
   const webhooks = createDocuments({
     ...shared,
     kind: 'webhook',
@@ -189,6 +196,7 @@ export async function createRegistry(
     viewsSince: (from) => catalogue.viewsSince(from),
     instance: (ref) => catalogue.instance(ref),
     routes: () => catalogue.routes(),
+    policies: () => catalogue.policies(),
     subscribe: (listener) => catalogue.subscribe(listener),
     subscribeService: (service, listener) => catalogue.subscribeService(service, listener),
     events: catalogue.events,
@@ -228,6 +236,7 @@ export async function createRegistry(
     lease: (ref) => leases.get(refKey(ref)),
     checks: (ref) => checks.states(refKey(ref)),
     routeDocuments,
+    policyDocuments,
     webhooks,
     ...namespaces,
     updateOptions(next) {

@@ -6,6 +6,7 @@ import {
   type ServiceSummary,
   type ServiceView,
   type StoredRoute,
+  type StoredTrafficPolicy,
   serviceId,
 } from '@portolan/core';
 
@@ -16,10 +17,11 @@ export interface MirrorState {
   /** Keyed `namespace/id`. */
   readonly instances: Map<string, Instance>;
   routes: readonly StoredRoute[];
+  policies: readonly StoredTrafficPolicy[];
 }
 
 export function emptyState(): MirrorState {
-  return { revision: 0, views: new Map(), instances: new Map(), routes: [] };
+  return { revision: 0, views: new Map(), instances: new Map(), routes: [], policies: [] };
 }
 
 /** Puts a whole view in the place of the service's last one. */

@@ -290,6 +290,7 @@ export function createRemoteCatalogue(
     view: (service) => state.views.get(serviceId(service)),
     instance: (ref) => findInstance(state, ref),
     routes: () => state.routes,
+    policies: () => state.policies,
     subscribe(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -178,7 +178,11 @@ function fromMatch(document: unknown, path: string): RouteMatch {
     return exact === undefined ? { prefix: value.string('prefix') } : { exact };
   });
   const methods = reader.optional('methods', () => reader.strings('methods'));
-  const headers = reader.optional('headers', () => reader.labels('headers'));
+  const headers = reader.optional('headers', () =>
+    Object.fromEntries(
+      Object.entries(reader.labels('headers')).map(([name, exact]) => [name, { exact }]),
+    ),
+  );
   return {
     ...(pathMatch === undefined ? {} : { path: pathMatch }),
     ...(methods === undefined ? {} : { methods }),

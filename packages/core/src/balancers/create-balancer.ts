@@ -10,6 +10,10 @@ export function createBalancer(name: BalancerName, deps: { readonly random: Rand
     case 'weighted-round-robin':
       return createWeightedRoundRobin();
     case 'least-request':
+    case 'random':
+    case 'ewma':
+    case 'ring-hash':
+    case 'maglev':
       return createLeastRequest(deps);
   }
 }

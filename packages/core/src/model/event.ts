@@ -2,6 +2,7 @@ import type { Instance } from './instance.ts';
 import type { Revision } from './revision.ts';
 import type { StoredRoute } from './route.ts';
 import type { ServiceKey } from './service.ts';
+import type { StoredTrafficPolicy } from './traffic-policy.ts';
 
 export type DeregisterReason = 'requested' | 'expired' | 'check' | 'superseded' | 'moved';
 
@@ -20,6 +21,8 @@ export type RegistryEvent = { readonly revision: Revision; readonly atMs: number
   | { readonly type: 'protection-left'; readonly service: ServiceKey }
   | { readonly type: 'route-put'; readonly route: StoredRoute }
   | { readonly type: 'route-deleted'; readonly namespace: string; readonly name: string }
+  | { readonly type: 'policy-put'; readonly policy: StoredTrafficPolicy }
+  | { readonly type: 'policy-deleted'; readonly service: ServiceKey }
   | { readonly type: 'namespace-put'; readonly name: string }
   | { readonly type: 'namespace-deleted'; readonly name: string }
 );

@@ -3,6 +3,7 @@ import type { Instance, InstanceRef, ServiceView } from '../model/instance.ts';
 import type { Revision } from '../model/revision.ts';
 import type { StoredRoute } from '../model/route.ts';
 import type { ServiceKey } from '../model/service.ts';
+import type { StoredTrafficPolicy } from '../model/traffic-policy.ts';
 
 export interface ServiceSummary {
   readonly service: ServiceKey;
@@ -19,6 +20,8 @@ export interface CatalogueUpdate {
   readonly views: readonly ServiceView[];
   /** The whole route list, when any route changed. */
   readonly routes?: readonly StoredRoute[];
+  /** The whole list of traffic policies, when any changed. */
+  readonly policies?: readonly StoredTrafficPolicy[];
 }
 
 /**
@@ -31,6 +34,7 @@ export interface CatalogueReader {
   view(service: ServiceKey): ServiceView | undefined;
   instance(ref: InstanceRef): Instance | undefined;
   routes(): readonly StoredRoute[];
+  policies(): readonly StoredTrafficPolicy[];
   /**
    * Calls `listener` at every change, synchronously and in revision order, at most once a commit batch. Listeners must
    * not throw and must not block. Returns the function that unsubscribes. The first call comes with the next change:

@@ -7,6 +7,7 @@ import type { Revision } from '../model/revision.ts';
 import type { Route, StoredRoute } from '../model/route.ts';
 import type { ServiceKey } from '../model/service.ts';
 import type { Status } from '../model/status.ts';
+import type { StoredTrafficPolicy, TrafficPolicy } from '../model/traffic-policy.ts';
 import type { Webhook } from '../model/webhook.ts';
 import type { CatalogueReader, EventLog } from './catalogue.ts';
 
@@ -127,6 +128,8 @@ export interface Registry extends CatalogueReader {
   checks(ref: InstanceRef): readonly CheckState[];
   /** Keyed `namespace/name`. */
   readonly routeDocuments: DocumentCollection<Route, StoredRoute>;
+  /** Keyed by `serviceId`: one a service. */
+  readonly policyDocuments: DocumentCollection<TrafficPolicy, StoredTrafficPolicy>;
   readonly webhooks: DocumentCollection<Webhook>;
   namespaces(): readonly {
     readonly name: string;

@@ -50,5 +50,6 @@ export function pathKeyOf(match: RouteMatch): {
   const path = match.path;
   if (path === undefined) return { kind: 'prefix', key: '' };
   if ('exact' in path) return { kind: 'exact', key: path.exact };
-  return { kind: 'prefix', key: path.prefix.replace(/\/+$/, '') };
+  if ('prefix' in path) return { kind: 'prefix', key: path.prefix.replace(/\/+$/, '') };
+  throw new RangeError('paths by text or pattern are not matched yet');
 }

@@ -78,7 +78,7 @@ describe('the routing table', () => {
       aRoute({
         name: 'canary',
         hosts: ['h'],
-        matches: [{ path: { prefix: '/a' }, headers: { 'X-User': 'me' } }],
+        matches: [{ path: { prefix: '/a' }, headers: { 'X-User': { exact: 'me' } } }],
       }),
       aRoute({
         name: 'post',
@@ -187,6 +187,7 @@ function rankHost(pattern: string, host: string): number {
 function rankPath(match: RouteMatch, path: string): number {
   if (!match.path) return 0;
   if ('exact' in match.path) return match.path.exact === path ? 1_000 : -1;
+  if (!('prefix' in match.path)) return -1;
   const bare = match.path.prefix === '/' ? '' : match.path.prefix;
   return path === bare || path.startsWith(`${bare}/`) ? bare.length : -1;
 }

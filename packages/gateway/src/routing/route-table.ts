@@ -149,7 +149,7 @@ function addMatch<R>(
     methods: match.methods && match.methods.length > 0 ? new Set(match.methods) : undefined,
     headers: Object.entries(match.headers ?? {}).flatMap(([name, value]) => [
       name.toLowerCase(),
-      value,
+      'exact' in value ? value.exact : '',
     ]),
     age: route.createRevision,
     name: `${route.namespace}/${route.name}`,

@@ -5,12 +5,14 @@ import {
   type Instance,
   type ServiceView,
   type StoredRoute,
+  type StoredTrafficPolicy,
 } from '@portolan/core';
 
 /** A catalogue whose views and routes the test sets. */
 export class SettableCatalogue implements CatalogueReader {
   revision = 0;
   #routes: readonly StoredRoute[] = [];
+  #policies: readonly StoredTrafficPolicy[] = [];
   readonly #views = new Map<string, ServiceView>();
   readonly #listeners = new Set<(update: CatalogueUpdate) => void>();
 
@@ -44,6 +46,14 @@ export class SettableCatalogue implements CatalogueReader {
   }
   routes() {
     return this.#routes;
+  }
+  policies() {
+    return this.#policies;
+  }
+  setPolicies(policies: readonly StoredTrafficPolicy[]): void {
+    this.#policies = policies;
+    const update = { revision: ++this.revision, views: [], policies };
+    for (const listener of this.#listeners) listener(update);
   }
   subscribe(listener: (update: CatalogueUpdate) => void) {
     this.#listeners.add(listener);

@@ -7,7 +7,7 @@ import {
   serviceId,
   type Webhook,
 } from '@portolan/core';
-import { decodeRoute, decodeWebhook } from '../codec/document-codec.ts';
+import { decodePolicy, decodeRoute, decodeWebhook } from '../codec/document-codec.ts';
 import { DocumentShelf } from './document-shelf.ts';
 import type { InstanceRecord } from './instance-record.ts';
 import { ServiceState } from './service-state.ts';
@@ -16,6 +16,7 @@ import { ServiceState } from './service-state.ts';
 export class CatalogueState {
   readonly webhooks = new DocumentShelf<Webhook>(decodeWebhook);
   readonly routes = new DocumentShelf(decodeRoute);
+  readonly policies = new DocumentShelf(decodePolicy);
   readonly records = new Map<string, InstanceRecord>();
   readonly intents = new Map<string, { readonly intent: Intent; readonly revision: Revision }>();
   readonly services = new Map<string, ServiceState>();
@@ -70,6 +71,8 @@ export class CatalogueState {
       if (state.protectedSinceMs !== undefined) yield `protection/${state.id}`;
     }
     for (const route of this.routes.list()) yield `route/${route.namespace}/${route.name}`;
+    for (const policy of this.policies.list())
+      yield `policy/${policy.namespace}/${policy.group}/${policy.service}`;
     for (const webhook of this.webhooks.list()) yield `webhook/${webhook.id}`;
     for (const name of this.namespaces.keys()) yield `namespace/${name}`;
     yield* this.damaged.keys();

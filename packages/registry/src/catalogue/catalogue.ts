@@ -15,7 +15,9 @@ import {
   type ServiceSummary,
   type ServiceView,
   type StoredRoute,
+  type StoredTrafficPolicy,
   serviceId,
+  type TrafficPolicy,
   type Webhook,
 } from '@portolan/core';
 import { refKey } from '../codec/keys.ts';
@@ -62,6 +64,10 @@ export class Catalogue implements CatalogueReader {
 
   get webhooks(): DocumentShelf<Webhook> {
     return this.#state.webhooks;
+  }
+
+  get policyShelf(): DocumentShelf<TrafficPolicy> {
+    return this.#state.policies;
   }
 
   get routeShelf(): DocumentShelf<Route> {
@@ -235,6 +241,10 @@ export class Catalogue implements CatalogueReader {
     return this.#state.routes.list();
   }
 
+  policies(): readonly StoredTrafficPolicy[] {
+    return this.#state.policies.list();
+  }
+
   subscribe(listener: (update: CatalogueUpdate) => void): () => void {
     return this.subscribers.add(listener);
   }
@@ -255,10 +265,13 @@ export class Catalogue implements CatalogueReader {
       }
     }
     this.#deps.onApplied(batch.deltas, batch.displaced);
-    if (views.length > 0 || batch.routes) {
-      const update: CatalogueUpdate = batch.routes
-        ? { revision: this.#revision, views, routes: this.routes() }
-        : { revision: this.#revision, views };
+    if (views.length > 0 || batch.routes || batch.policies) {
+      const update: CatalogueUpdate = {
+        revision: this.#revision,
+        views,
+        ...(batch.routes ? { routes: this.routes() } : undefined),
+        ...(batch.policies ? { policies: this.policies() } : undefined),
+      };
       this.subscribers.notify(update, ids);
     }
     this.events.append(batch.events);

@@ -33,6 +33,7 @@ export interface Batch {
   readonly touched: Map<string, ServiceState>;
   readonly displaced: string[];
   routes: boolean;
+  policies: boolean;
   /** Of the group being applied. */
   revision: Revision;
   silent: boolean;
@@ -104,6 +105,18 @@ export class ChangeApplier {
           batch.events.push({ type: 'route-deleted', revision, atMs, namespace, name });
         }
         batch.routes = true;
+        return;
+      }
+      case 'policy': {
+        if (entry) {
+          const policy = this.#state.policies.put(key, entry);
+          batch.events.push({ type: 'policy-put', revision, atMs, policy });
+        } else {
+          this.#state.policies.delete(key);
+          const service = parseServiceId(key);
+          if (service) batch.events.push({ type: 'policy-deleted', revision, atMs, service });
+        }
+        batch.policies = true;
         return;
       }
       case 'webhook':
@@ -253,6 +266,7 @@ export function newBatch(): Batch {
     touched: new Map(),
     displaced: [],
     routes: false,
+    policies: false,
     revision: 0,
     silent: false,
   };

@@ -1,9 +1,11 @@
 import type {
   Destination,
+  FieldMatch,
   PathMatch,
   RetryPolicy,
   Route,
   RouteMatch,
+  TrafficPolicy,
   Webhook,
 } from '@portolan/core';
 import {
@@ -51,8 +53,18 @@ function decodeMatch(value: unknown): RouteMatch {
   return {
     ...(fields.path === undefined ? {} : { path: decodePath(objectField(fields, 'path')) }),
     ...(fields.methods === undefined ? {} : { methods: stringListField(fields, 'methods') }),
-    ...(fields.headers === undefined ? {} : { headers: stringMapField(fields, 'headers') }),
+    ...(fields.headers === undefined
+      ? {}
+      : { headers: decodeHeaders(objectField(fields, 'headers')) }),
   };
+}
+
+function decodeHeaders(fields: StoredObject): Record<string, FieldMatch> {
+  const headers: Record<string, FieldMatch> = {};
+  for (const name of Object.keys(fields)) {
+    headers[name] = { exact: stringField(objectField(fields, name), 'exact') };
+  }
+  return headers;
 }
 
 function decodePath(fields: StoredObject): PathMatch {
@@ -76,6 +88,21 @@ function decodeRetries(fields: StoredObject): RetryPolicy {
   return {
     attempts: numberField(fields, 'attempts'),
     ...optionalNumber(fields, 'perTryTimeoutMs'),
+  };
+}
+
+export function encodePolicy(policy: TrafficPolicy): string {
+  return encodeValue(policy);
+}
+
+/** Throws `DamagedValue`. */
+export function decodePolicy(value: string): TrafficPolicy {
+  const fields = decodeValue(value);
+  return {
+    service: stringField(fields, 'service'),
+    namespace: stringField(fields, 'namespace'),
+    group: stringField(fields, 'group'),
+    subsets: {},
   };
 }
 

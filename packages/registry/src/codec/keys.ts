@@ -12,6 +12,7 @@ const KINDS = [
   'intent',
   'protection',
   'route',
+  'policy',
   'webhook',
   'namespace',
 ] as const;

@@ -4,7 +4,7 @@ import type { ReachedRevisions } from '../catalogue/reached-revisions.ts';
 import type { KeyLock } from './key-lock.ts';
 
 export interface DocumentsDeps<T extends object> {
-  readonly kind: 'route' | 'webhook';
+  readonly kind: 'route' | 'policy' | 'webhook';
   readonly shelf: DocumentShelf<T>;
   readonly encode: (document: T) => string;
   /** Throws `RegistryError` when the document is not acceptable under this name. */

@@ -1,4 +1,11 @@
-import { type Problem, RegistryError, type Route, type Webhook } from '@portolan/core';
+import {
+  type Problem,
+  RegistryError,
+  type Route,
+  serviceId,
+  type TrafficPolicy,
+  type Webhook,
+} from '@portolan/core';
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$/;
 const HOST = /^(?:\*\.)?[a-z0-9](?:[a-z0-9._-]{0,251}[a-z0-9])?$|^\[[0-9a-f:.]+\]$/;
@@ -16,7 +23,7 @@ export function validateRoute(name: string, route: Route): void {
     if (!HOST.test(host)) bad(`$.hosts[${at}]`, 'a lower-case host name, or *.suffix', host);
   }
   for (const [at, { path }] of route.matches.entries()) {
-    const text = path && ('exact' in path ? path.exact : path.prefix);
+    const text = path && Object.values(path)[0];
     if (text !== undefined && !text.startsWith('/')) {
       bad(`$.match[${at}].path`, 'a path beginning with /', text);
     }
@@ -32,6 +39,13 @@ export function validateRoute(name: string, route: Route): void {
     bad('$.to', 'a weight above 0 somewhere', 'all are 0');
   }
   refuse(problems, `Route "${route.name}"`);
+}
+
+/** Throws `VALIDATION_FAILED` for a policy that is not its service's. */
+export function validatePolicy(id: string, policy: TrafficPolicy): void {
+  const { namespace, group, service } = policy;
+  if (serviceId({ namespace, group, name: service }) === id) return;
+  refuse([{ path: '$.service', expected: id, found: service }], `Traffic policy "${id}"`);
 }
 
 /** Throws `VALIDATION_FAILED` for a webhook that could not be called or signed. */

@@ -1,4 +1,4 @@
-import type { RegistryEvent, ServiceKey } from '@portolan/core';
+import type { RegistryEvent, ServiceKey, StoredTrafficPolicy } from '@portolan/core';
 import { toInstanceJson } from './instance-json.ts';
 import { toRouteJson } from './route-json.ts';
 
@@ -26,10 +26,18 @@ export function toEventJson(event: RegistryEvent) {
       return { ...head, route: toRouteJson(event.route) };
     case 'route-deleted':
       return { ...head, namespace: event.namespace, name: event.name };
+    case 'policy-put':
+      return { ...head, ...toServiceJson(policyService(event.policy)) };
+    case 'policy-deleted':
+      return { ...head, ...toServiceJson(event.service) };
     case 'namespace-put':
     case 'namespace-deleted':
       return { ...head, name: event.name };
   }
+}
+
+function policyService(policy: StoredTrafficPolicy): ServiceKey {
+  return { namespace: policy.namespace, group: policy.group, name: policy.service };
 }
 
 function toServiceJson(service: ServiceKey) {
@@ -39,6 +47,7 @@ function toServiceJson(service: ServiceKey) {
 /** The service an event is about; undefined for routes and namespaces. */
 export function serviceOfEvent(event: RegistryEvent): ServiceKey | undefined {
   if ('instance' in event) return event.instance.service;
+  if (event.type === 'policy-put') return policyService(event.policy);
   return 'service' in event ? event.service : undefined;
 }
 

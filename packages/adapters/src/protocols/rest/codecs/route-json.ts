@@ -1,4 +1,4 @@
-import type { StoredRoute } from '@portolan/core';
+import type { FieldMatch, StoredRoute } from '@portolan/core';
 
 /** A route as the API answers it: the shape of its body with defaults filled in and durations in milliseconds. */
 export function toRouteJson(route: StoredRoute) {
@@ -9,7 +9,7 @@ export function toRouteJson(route: StoredRoute) {
     match: route.matches.map((match) => ({
       ...(match.path === undefined ? undefined : { path: match.path }),
       ...(match.methods === undefined ? undefined : { methods: match.methods }),
-      ...(match.headers === undefined ? undefined : { headers: match.headers }),
+      ...(match.headers === undefined ? undefined : { headers: toHeadersJson(match.headers) }),
     })),
     to: route.destinations.map((destination) => ({
       service: destination.service,
@@ -34,4 +34,12 @@ export function toRouteJson(route: StoredRoute) {
     createRevision: route.createRevision,
     modifyRevision: route.modifyRevision,
   };
+}
+
+function toHeadersJson(headers: Readonly<Record<string, FieldMatch>>): Record<string, string> {
+  const exact: Record<string, string> = {};
+  for (const [name, match] of Object.entries(headers)) {
+    if ('exact' in match) exact[name] = match.exact;
+  }
+  return exact;
 }

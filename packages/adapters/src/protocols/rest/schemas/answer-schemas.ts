@@ -246,6 +246,11 @@ export const eventAnswer = z
     }),
     z.strictObject({
       ...eventHead,
+      type: z.enum(['policy-put', 'policy-deleted']),
+      ...serviceParts,
+    }),
+    z.strictObject({
+      ...eventHead,
       type: z.enum(['namespace-put', 'namespace-deleted']),
       name: z.string(),
     }),

@@ -2,6 +2,7 @@ import {
   DEFAULT_GROUP,
   DEFAULT_NAMESPACE,
   type Destination,
+  type FieldMatch,
   type Route,
   type RouteMatch,
 } from '@portolan/core';
@@ -165,9 +166,9 @@ export function toRoute(
 }
 
 function toMatch(body: z.output<typeof matchSchema>): RouteMatch {
-  const headers: Record<string, string> = {};
+  const headers: Record<string, FieldMatch> = {};
   for (const [field, value] of Object.entries(body.headers ?? {})) {
-    headers[field.toLowerCase()] = value;
+    headers[field.toLowerCase()] = { exact: value };
   }
   return {
     ...(body.path === undefined

@@ -14,6 +14,8 @@ const EVENT_TYPE_ROWS: Readonly<Record<RegistryEvent['type'], true>> = {
   'protection-left': true,
   'route-put': true,
   'route-deleted': true,
+  'policy-put': true,
+  'policy-deleted': true,
   'namespace-put': true,
   'namespace-deleted': true,
 };
