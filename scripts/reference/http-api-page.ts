@@ -48,6 +48,7 @@ function callText({ method, path, operation, shared }: Call): string {
         return `- ${status}: ${answer.description}${content}`;
       })
       .join('\n'),
+    ...good.flatMap(([, answer]) => eventTexts(answer.content)),
     ...(faults.length > 0 ? [`Errors: ${faults.map(faultText).join('; ')}.`] : []),
   ].join('\n\n');
 }
@@ -63,6 +64,19 @@ function contentText(content: OpenApiContent): string {
       return name === undefined ? code(mediaType) : `${code(name)} as ${code(mediaType)}`;
     })
     .join(' or ');
+}
+
+/** The events of a stream; those whose data is alike together. */
+function eventTexts(content: OpenApiContent = {}): string[] {
+  return Object.values(content).flatMap(({ 'x-event-data': events }) => {
+    if (!events) return [];
+    const bySchema = Map.groupBy(Object.entries(events), ([, { $ref = '' }]) => $ref);
+    const texts = [...bySchema].map(
+      ([ref, entries]) =>
+        `${entries.map(([name]) => code(name)).join(' ')} with ${code(ref.split('/').at(-1) ?? '')}`,
+    );
+    return [`Events: ${texts.join('; ')}.`];
+  });
 }
 
 /** The codes of an answer; their meaning stands on the page of errors. */

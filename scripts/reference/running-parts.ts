@@ -63,8 +63,19 @@ export interface OpenApiParameter {
 }
 
 export type OpenApiContent = Readonly<
-  Record<string, { readonly schema?: { readonly $ref?: string } }>
+  Record<
+    string,
+    {
+      readonly schema?: OpenApiReference;
+      /** Event name → schema of its data. */
+      readonly 'x-event-data'?: Readonly<Record<string, OpenApiReference>>;
+    }
+  >
 >;
+
+interface OpenApiReference {
+  readonly $ref?: string;
+}
 
 /** Makes every part of a server over a store in memory and a clock that stands, and asks what they offer. */
 export async function askRunningParts(): Promise<RunningParts> {

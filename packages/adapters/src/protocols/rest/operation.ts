@@ -65,8 +65,8 @@ export interface Answer {
   readonly schema?: z.ZodType;
   /** Default `application/json`. */
   readonly mediaType?: string;
-  /** A second form, on request. */
-  readonly stream?: boolean;
+  /** Answered as server-sent events too, on request, or only when there is no schema: the data of each event by its name. */
+  readonly events?: Readonly<Record<string, z.ZodType>>;
   readonly headers?: Readonly<Record<string, string>>;
 }
 

@@ -11,6 +11,7 @@ export interface OpenApiOptions {
   readonly version: string;
 }
 
+const EVENT_STREAM = 'text/event-stream';
 const SCHEMA_PREFIX = '#/components/schemas/';
 /** Errors that any call may answer with. */
 const COMMON_ERRORS: readonly ErrorCode[] = [
@@ -138,7 +139,15 @@ function toResponse(answer: Answer): Json {
   } else if (answer.mediaType !== undefined) {
     content[answer.mediaType] = { schema: { type: 'string' } };
   }
-  if (answer.stream) content['text/event-stream'] = { schema: { type: 'string' } };
+  if (answer.events !== undefined) {
+    content[EVENT_STREAM] = {
+      schema: { type: 'string' },
+      // OpenAPI 3.1 has no word for the items of a stream: event name → schema of the JSON in its data.
+      'x-event-data': Object.fromEntries(
+        Object.entries(answer.events).map(([name, schema]) => [name, refTo(schema, 'output')]),
+      ),
+    };
+  }
   const headers = Object.entries(answer.headers ?? {}).map(([name, description]) => [
     name,
     { description, schema: { type: 'string' } },
@@ -188,6 +197,7 @@ function collectSchemas(operations: readonly Operation[]): Json {
     if (body?.schema) addSchema(body.schema, 'input', schemas);
     for (const answer of Object.values(answers)) {
       if (answer.schema) addSchema(answer.schema, 'output', schemas);
+      for (const data of Object.values(answer.events ?? {})) addSchema(data, 'output', schemas);
     }
   }
   addSchema(problemAnswer, 'output', schemas);

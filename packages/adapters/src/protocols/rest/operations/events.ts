@@ -4,6 +4,7 @@ import { jsonReply } from '../json-reply.ts';
 import type { Call, Operation, RestContext } from '../operation.ts';
 import { nameParameter, queryError, scopeParameter } from '../query.ts';
 import { eventsAnswer } from '../schemas/answer-schemas.ts';
+import { changeEvents } from '../schemas/stream-schemas.ts';
 import { EVENT_TYPES } from '../schemas/webhook-schema.ts';
 import { compacted, streamEvents } from '../streams/event-stream.ts';
 import { acceptsEvents, HEAD_OF_STREAM, isHead, resumeFrom } from './services.ts';
@@ -33,7 +34,11 @@ export function eventOperations(context: RestContext): Operation[] {
       },
       requestHeaders: { 'last-event-id': 'Resume after this revision; wins over `from`.' },
       answers: {
-        200: { description: 'The events, oldest first.', schema: eventsAnswer, stream: true },
+        200: {
+          description: 'The events, oldest first.',
+          schema: eventsAnswer,
+          events: changeEvents,
+        },
       },
       errors: ['REVISION_COMPACTED', 'REVISION_IN_FUTURE', 'TOO_MANY_WATCHERS'],
       handle: (call) => readEvents(context, call),

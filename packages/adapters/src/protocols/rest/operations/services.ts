@@ -18,6 +18,7 @@ import {
   toRevision,
 } from '../query.ts';
 import { servicesAnswer, viewAnswer } from '../schemas/answer-schemas.ts';
+import { mirrorEvents, serviceEvents } from '../schemas/stream-schemas.ts';
 import { inServiceOrder } from '../service-order.ts';
 import { DEFAULT_WAIT_MS, longPoll } from '../streams/long-poll.ts';
 import { streamMirror } from '../streams/mirror-stream.ts';
@@ -90,7 +91,7 @@ export function serviceOperations(context: RestContext): Operation[] {
         200: {
           description: 'The view; without instances when there is no such service.',
           schema: viewAnswer,
-          stream: true,
+          events: serviceEvents,
           headers: { [REVISION_HEADER]: 'The view’s revision, for the next long poll.' },
         },
       },
@@ -112,7 +113,10 @@ export function serviceOperations(context: RestContext): Operation[] {
       },
       requestHeaders: { 'last-event-id': LAST_EVENT_ID },
       answers: {
-        200: { description: 'A stream of events.', mediaType: 'text/event-stream' },
+        200: {
+          description: 'A stream of events.',
+          events: mirrorEvents,
+        },
       },
       errors: ['TOO_MANY_WATCHERS'],
       handle(call) {
