@@ -22,7 +22,7 @@ import type { FoundRoute, ProxyContext } from './proxy/proxy-context.ts';
 import { createRequestIds } from './proxy/request-id.ts';
 import { createPeers } from './proxy/trusted-peers.ts';
 import { type CompiledRoute, compileRoute } from './routing/compiled-route.ts';
-import type { RouteQuery } from './routing/route-match.ts';
+import { matchedPathOf, type RouteQuery } from './routing/route-match.ts';
 import { createRouteTable, type RouteTable } from './routing/route-table.ts';
 import { createZeroConfigRoutes } from './routing/zero-config-routes.ts';
 import type { Cluster } from './upstream/cluster.ts';
@@ -126,7 +126,12 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
 
   function applyRoutes(routes: readonly StoredRoute[]): void {
     // Built whole beside the old one, then put in place: no request sees half of a change.
-    table = createRouteTable(routes, toCompiled);
+    table = createRouteTable(routes, toCompiled, (route, error) => {
+      logger.error(
+        { route: `${route.namespace}/${route.name}`, err: error },
+        'the route cannot be read and takes no traffic; write it again',
+      );
+    });
     usedByRoutes = new Set();
     for (const route of table.routes) {
       for (const destination of route.destinations) usedByRoutes.add(destination.cluster);
@@ -189,7 +194,8 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   function findRoute(query: RouteQuery): FoundRoute | undefined {
     const match = table.find(query);
     if (match) {
-      const { route, matchedPath } = match;
+      const { route, path } = match;
+      const matchedPath = matchedPathOf(path, query.path);
       return { route, matchedPath, rewritePrefix: route.rewritePrefix };
     }
     const service = zeroConfig.find(query.host, query.path);

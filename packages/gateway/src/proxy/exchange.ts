@@ -16,11 +16,13 @@ import {
   type UpstreamError,
 } from '@portolan/http';
 import { type CompiledDestination, chooseDestination } from '../routing/compiled-route.ts';
+import { queryParameter } from '../routing/query-parameter.ts';
 import type { RouteQuery } from '../routing/route-match.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { UpstreamEndpoint } from '../upstream/upstream-endpoint.ts';
 import { Attempt, type AttemptOwner, type OutgoingHead } from './attempt.ts';
 import { chooseEndpoint } from './choose-endpoint.ts';
+import { clientAddress } from './client-address.ts';
 import type { Deadline, DeadlineOwner } from './deadlines.ts';
 import { GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
 import { maxForwardsLeft } from './max-forwards.ts';
@@ -51,6 +53,8 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
   readonly #requestId: string;
   readonly #keepsRequestId: boolean;
   path = '';
+  #query = '';
+  #clientIp: string | undefined;
   #found: FoundRoute | undefined;
   #destination: CompiledDestination | undefined;
   #head: OutgoingHead | undefined;
@@ -90,17 +94,29 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
     return this.#server.head.method;
   }
 
+  get secure(): boolean {
+    return false;
+  }
+
+  get clientIp(): string {
+    this.#clientIp ??= clientAddress(this.#peer, this.#server.head, this.#context.peerOf);
+    return this.#clientIp;
+  }
+
   header(name: string): string | undefined {
     return this.#server.head.get(name);
   }
 
+  queryParameter(name: string): string | undefined {
+    return queryParameter(this.#query, name);
+  }
+
   start(): void {
     const { head } = this.#server;
-    let query = '';
     try {
       const target = canonicalTarget(head.target);
       this.path = target.path;
-      query = target.query;
+      this.#query = target.query;
     } catch (error) {
       if (!(error instanceof HttpProtocolError)) throw error;
       this.#refuse(error.code, error.status, error.message);
@@ -121,7 +137,7 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
       return;
     }
     this.#found = found;
-    this.#head = toOutgoingHead(head, this.path + query, this.path.length, found, {
+    this.#head = toOutgoingHead(head, this.path + this.#query, this.path.length, found, {
       peer: this.#peer,
       requestId: this.#requestId,
       keepsRequestId: this.#keepsRequestId,

@@ -1,6 +1,7 @@
-import type { RouteMatch, StoredRoute } from '@portolan/core';
+import type { FieldMatch, RouteMatch, StoredRoute } from '@portolan/core';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { RouteQuery } from './route-match.ts';
 import { createRouteTable } from './route-table.ts';
 
 function aRoute(over: Partial<StoredRoute> & { readonly name: string }): StoredRoute {
@@ -19,12 +20,29 @@ function find(
   routes: readonly StoredRoute[],
   host: string,
   path: string,
-  over: { method?: string; headers?: Record<string, string> } = {},
+  over: Asked = {},
 ): string | undefined {
-  const table = createRouteTable(routes, (route) => route.name);
-  const headers = over.headers ?? {};
-  return table.find({ host, path, method: over.method ?? 'GET', header: (name) => headers[name] })
-    ?.route;
+  return createRouteTable(routes, (route) => route.name).find(aQuery(host, path, over))?.route;
+}
+
+interface Asked {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly parameters?: Readonly<Record<string, string>>;
+  readonly clientIp?: string;
+  readonly secure?: boolean;
+}
+
+function aQuery(host: string, path: string, over: Asked = {}): RouteQuery {
+  return {
+    host,
+    path,
+    method: over.method ?? 'GET',
+    secure: over.secure ?? false,
+    clientIp: over.clientIp ?? '192.0.2.1',
+    header: (name) => over.headers?.[name],
+    queryParameter: (name) => over.parameters?.[name],
+  };
 }
 
 const prefix = (value: string): readonly RouteMatch[] => [{ path: { prefix: value } }];
@@ -123,7 +141,10 @@ describe('the routing table', () => {
           path: fc.oneof(
             path.map((p) => ({ exact: p })),
             path.map((p) => ({ prefix: p })),
+            path.map((p) => ({ startsWith: p })),
+            path.map((p) => ({ regex: `${p}.*` })),
           ),
+          ignorePathCase: fc.boolean(),
         }),
         { maxLength: 2 },
       ),
@@ -139,16 +160,80 @@ describe('the routing table', () => {
     );
   });
 
+  it('tries a higher priority first, however specific the others are, but never across hosts', () => {
+    const routes = [
+      aRoute({ name: 'exact', hosts: ['h'], matches: exact('/a') }),
+      aRoute({ name: 'first', hosts: ['h'], priority: 2, matches: prefix('/a') }),
+      aRoute({ name: 'second', hosts: ['h'], priority: 1 }),
+      aRoute({ name: 'any', priority: 9 }),
+    ];
+    expect(find(routes, 'h', '/a')).toBe('first');
+    expect(find(routes, 'h', '/b')).toBe('second');
+    expect(find(routes, 'other', '/a')).toBe('any');
+  });
+
+  it('compares fields exactly, by beginning, by a pattern over the whole value, and by being there', () => {
+    const on = (field: FieldMatch): string | undefined =>
+      find([aRoute({ name: 'yes', matches: [{ headers: { 'X-User': field } }] })], 'h', '/', {
+        headers: { 'x-user': 'jason' },
+      });
+    expect(on({ exact: 'jason' })).toBe('yes');
+    expect(on({ exact: 'jas' })).toBeUndefined();
+    expect(on({ prefix: 'jas' })).toBe('yes');
+    expect(on({ regex: 'j.s[o]n' })).toBe('yes');
+    expect(on({ regex: 'j' })).toBeUndefined();
+    expect(on({ present: true })).toBe('yes');
+    expect(on({ present: false })).toBeUndefined();
+    const absent = aRoute({ name: 'none', matches: [{ headers: { a: { present: false } } }] });
+    expect(find([absent], 'h', '/')).toBe('none');
+  });
+
+  it('passes over a route whose query, source, scheme or absent header is not there', () => {
+    const routes = [
+      aRoute({ name: 'query', matches: [{ query: { v: { exact: '2' } } }] }),
+      aRoute({ name: 'source', matches: [{ sources: ['10.0.0.0/8', '2001:db8::/32'] }] }),
+      aRoute({ name: 'secure', matches: [{ scheme: 'https' }] }),
+      aRoute({ name: 'not-a-bot', matches: [{ withoutHeaders: { bot: { present: true } } }] }),
+      aRoute({ name: 'rest' }),
+    ];
+    const bot = { headers: { bot: '1' } };
+    expect(find(routes, 'h', '/', { ...bot, parameters: { v: '2' } })).toBe('query');
+    expect(find(routes, 'h', '/', { ...bot, clientIp: '10.1.2.3' })).toBe('source');
+    expect(find(routes, 'h', '/', { ...bot, clientIp: '2001:db8::9' })).toBe('source');
+    expect(find(routes, 'h', '/', { ...bot, secure: true })).toBe('secure');
+    expect(find(routes, 'h', '/')).toBe('not-a-bot');
+    expect(find(routes, 'h', '/', bot)).toBe('rest');
+  });
+
+  it('runs a pattern in linear time', () => {
+    const routes = [aRoute({ name: 'evil', matches: [{ path: { regex: '/(a+)+b' } }] })];
+    // A backtracking engine would not come back from this one.
+    expect(find(routes, 'h', `/${'a'.repeat(5_000)}`)).toBeUndefined();
+  });
+
+  it('leaves a route out that cannot be read, and keeps the others', () => {
+    const broken: string[] = [];
+    const table = createRouteTable(
+      [
+        aRoute({ name: 'bad', matches: [{ path: { prefix: '/' } }, { path: { regex: '(' } }] }),
+        aRoute({ name: 'good' }),
+      ],
+      (route) => route.name,
+      (route) => broken.push(route.name),
+    );
+    expect(broken).toEqual(['bad']);
+    expect(table.routes).toEqual(['good']);
+    expect(table.find(aQuery('h', '/'))?.route).toBe('good');
+  });
+
   it('answers as fast with a thousand routes as with one, and whatever the length of the path', () => {
     const many = Array.from({ length: 1_000 }, (_, at) =>
       aRoute({ name: `r${at}`, hosts: [`h${at}.example`], matches: prefix(`/p${at}`) }),
     );
     const table = createRouteTable(many, (route) => route.name);
     let asked = 0;
-    const query = {
-      host: 'h999.example',
-      path: `/p999${'/x'.repeat(4_000)}`,
-      method: 'GET',
+    const query: RouteQuery = {
+      ...aQuery('h999.example', `/p999${'/x'.repeat(4_000)}`),
       header: () => {
         asked++;
         return undefined;
@@ -164,7 +249,8 @@ function naiveFind(routes: readonly StoredRoute[], host: string, path: string): 
   let best: { name: string; rank: readonly number[] } | undefined;
   for (const route of routes) {
     const hosts = route.hosts.length > 0 ? route.hosts : ['*'];
-    const matches = route.matches.length > 0 ? route.matches : [{ path: { prefix: '/' } }];
+    const matches: readonly RouteMatch[] =
+      route.matches.length > 0 ? route.matches : [{ path: { prefix: '/' } }];
     for (const pattern of hosts) {
       for (const match of matches) {
         const hostRank = rankHost(pattern, host);
@@ -184,12 +270,26 @@ function rankHost(pattern: string, host: string): number {
   return host.endsWith(pattern.slice(1)) ? pattern.length : -1;
 }
 
-function rankPath(match: RouteMatch, path: string): number {
+/** The documented order, said plainly: exact, then patterns, then the longest beginning, at equal length the prefix. */
+function rankPath(match: RouteMatch, asked: string): number {
   if (!match.path) return 0;
-  if ('exact' in match.path) return match.path.exact === path ? 1_000 : -1;
-  if (!('prefix' in match.path)) return -1;
-  const bare = match.path.prefix === '/' ? '' : match.path.prefix;
-  return path === bare || path.startsWith(`${bare}/`) ? bare.length : -1;
+  const fold = (text: string): string => (match.ignorePathCase ? text.toLowerCase() : text);
+  const path = fold(asked);
+  if ('exact' in match.path) {
+    if (fold(match.path.exact) !== path) return -1;
+    return match.ignorePathCase ? 10_000 : 10_001;
+  }
+  if ('regex' in match.path) {
+    const pattern = new RegExp(`^(?:${match.path.regex})$`, match.ignorePathCase ? 'i' : '');
+    return pattern.test(asked) ? 1_000 + match.path.regex.length : -1;
+  }
+  if ('startsWith' in match.path) {
+    const text = fold(match.path.startsWith);
+    return path.startsWith(text) ? 2 * text.length : -1;
+  }
+  const bare = match.path.prefix === '/' ? '' : fold(match.path.prefix);
+  if (path !== bare && !path.startsWith(`${bare}/`)) return -1;
+  return 2 * bare.length + (match.ignorePathCase && bare !== '' ? 0 : 1);
 }
 
 function isGreater(a: readonly number[], b: readonly number[]): boolean {

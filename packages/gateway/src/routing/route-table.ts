@@ -1,26 +1,18 @@
 import type { RouteMatch, StoredRoute } from '@portolan/core';
+import { PriorityIndex } from './path-index.ts';
 import {
   type CompiledMatch,
-  compareMatches,
-  meetsConditions,
-  pathKeyOf,
+  compileConditions,
+  compilePath,
   type RouteQuery,
 } from './route-match.ts';
-
-/** The routes of one host pattern, by path. */
-interface HostRoutes<R> {
-  readonly exact: Map<string, CompiledMatch<R>[]>;
-  /** By prefix without trailing slash. */
-  readonly prefixes: Map<string, CompiledMatch<R>[]>;
-  longestPrefix: number;
-}
 
 /** An immutable routing table; a change makes a new one, which is put in place in one assignment. */
 export interface RouteTable<R> {
   /**
-   * The most specific route that matches wholly. Host before path before conditions: exact host, then the longest
-   * wildcard, then any host; exact path, then the longest prefix that ends at a segment; then a method condition, more
-   * header conditions, the older route, the smaller name. What fails a condition falls through to the next.
+   * The most specific route that matches wholly. Host before priority before path before conditions: exact host, then the
+   * longest wildcard, then any host; a higher priority; exact path, then patterns, then the longest prefix; then conditions as
+   * `compareMatches` orders them. What fails a condition falls through to the next.
    */
   find(query: RouteQuery): CompiledMatch<R> | undefined;
   /** Every route in the table once. */
@@ -31,28 +23,46 @@ const EVERYTHING: RouteMatch = {};
 /** Host names remembered with their candidates; forgotten all at once when full, so that strangers cannot fill memory. */
 const HOST_MEMO_LIMIT = 1_024;
 
-/** Compiles the table: `compile` turns a stored route into what the caller wants to get back. */
+/**
+ * Compiles the table: `compile` turns a stored route into what the caller wants to get back. A route that cannot be compiled
+ * (it was stored by another version) is told to `onBroken` and left out.
+ */
 export function createRouteTable<R>(
   stored: readonly StoredRoute[],
   compile: (route: StoredRoute) => R,
+  onBroken?: (route: StoredRoute, error: RangeError) => void,
 ): RouteTable<R> {
-  const exactHosts = new Map<string, HostRoutes<R>>();
-  const wildcardHosts = new Map<string, HostRoutes<R>>();
-  const anyHost = emptyHostRoutes<R>();
+  const exactHosts = new Map<string, PriorityIndex<R>>();
+  const wildcardHosts = new Map<string, PriorityIndex<R>>();
+  const anyHost = new PriorityIndex<R>();
   const routes: R[] = [];
   for (const route of stored) {
-    const compiled = compile(route);
-    routes.push(compiled);
-    const matches = route.matches.length > 0 ? route.matches : [EVERYTHING];
-    for (const target of targetsOf(route.hosts)) {
-      for (const match of matches) addMatch(target, route, match, compiled);
+    try {
+      addRoute(route);
+    } catch (error) {
+      if (!(error instanceof RangeError) || !onBroken) throw error;
+      onBroken(route, error);
     }
   }
-  for (const host of [...exactHosts.values(), ...wildcardHosts.values(), anyHost])
-    sortMatches(host);
-  const memo = new Map<string, readonly HostRoutes<R>[]>();
+  for (const host of [...exactHosts.values(), ...wildcardHosts.values(), anyHost]) host.sort();
+  const memo = new Map<string, readonly PriorityIndex<R>[]>();
 
-  function targetsOf(hosts: readonly string[]): HostRoutes<R>[] {
+  function addRoute(route: StoredRoute): void {
+    const matches = route.matches.length > 0 ? route.matches : [EVERYTHING];
+    const parts = matches.map((match) => ({
+      path: compilePath(match),
+      ...compileConditions(match),
+      age: route.createRevision,
+      name: `${route.namespace}/${route.name}`,
+    }));
+    const compiled = compile(route);
+    routes.push(compiled);
+    for (const target of targetsOf(route.hosts)) {
+      for (const part of parts) target.add(route.priority ?? 0, { ...part, route: compiled });
+    }
+  }
+
+  function targetsOf(hosts: readonly string[]): PriorityIndex<R>[] {
     if (hosts.length === 0) return [anyHost];
     return hosts.map((pattern) => {
       const host = pattern.toLowerCase();
@@ -62,17 +72,17 @@ export function createRouteTable<R>(
       const key = isWildcard ? host.slice(2) : host;
       let entry = map.get(key);
       if (!entry) {
-        entry = emptyHostRoutes<R>();
+        entry = new PriorityIndex<R>();
         map.set(key, entry);
       }
       return entry;
     });
   }
 
-  function candidates(host: string): readonly HostRoutes<R>[] {
+  function candidates(host: string): readonly PriorityIndex<R>[] {
     const known = memo.get(host);
     if (known) return known;
-    const found: HostRoutes<R>[] = [];
+    const found: PriorityIndex<R>[] = [];
     const exact = exactHosts.get(host);
     if (exact) found.push(exact);
     if (wildcardHosts.size > 0) {
@@ -92,78 +102,10 @@ export function createRouteTable<R>(
     find(query) {
       const hosts = candidates(query.host);
       for (let at = 0; at < hosts.length; at++) {
-        const match = findPath(hosts[at] as HostRoutes<R>, query);
+        const match = (hosts[at] as PriorityIndex<R>).find(query);
         if (match) return match;
       }
       return undefined;
     },
   };
-}
-
-function findPath<R>(host: HostRoutes<R>, query: RouteQuery): CompiledMatch<R> | undefined {
-  const { path } = query;
-  if (host.exact.size > 0) {
-    const match = firstMeeting(host.exact.get(path), query);
-    if (match) return match;
-  }
-  if (host.prefixes.size === 0) return undefined;
-  // No stored prefix is longer than `longestPrefix`, so a long path costs no more than a short one.
-  const { longestPrefix } = host;
-  let end = path.length;
-  if (end > longestPrefix) {
-    end =
-      path.charCodeAt(longestPrefix) === 47 ? longestPrefix : path.lastIndexOf('/', longestPrefix);
-  }
-  while (end > 0) {
-    const match = firstMeeting(host.prefixes.get(path.slice(0, end)), query);
-    if (match) return match;
-    end = path.lastIndexOf('/', end - 1);
-  }
-  return firstMeeting(host.prefixes.get(''), query);
-}
-
-function firstMeeting<R>(
-  matches: readonly CompiledMatch<R>[] | undefined,
-  query: RouteQuery,
-): CompiledMatch<R> | undefined {
-  if (!matches) return undefined;
-  for (let at = 0; at < matches.length; at++) {
-    const match = matches[at] as CompiledMatch<R>;
-    if (meetsConditions(match, query)) return match;
-  }
-  return undefined;
-}
-
-function addMatch<R>(
-  host: HostRoutes<R>,
-  route: StoredRoute,
-  match: RouteMatch,
-  compiled: R,
-): void {
-  const { kind, key } = pathKeyOf(match);
-  const map = kind === 'exact' ? host.exact : host.prefixes;
-  if (kind === 'prefix') host.longestPrefix = Math.max(host.longestPrefix, key.length);
-  const entry: CompiledMatch<R> = {
-    route: compiled,
-    matchedPath: key,
-    methods: match.methods && match.methods.length > 0 ? new Set(match.methods) : undefined,
-    headers: Object.entries(match.headers ?? {}).flatMap(([name, value]) => [
-      name.toLowerCase(),
-      'exact' in value ? value.exact : '',
-    ]),
-    age: route.createRevision,
-    name: `${route.namespace}/${route.name}`,
-  };
-  const list = map.get(key);
-  if (list) list.push(entry);
-  else map.set(key, [entry]);
-}
-
-function sortMatches<R>(host: HostRoutes<R>): void {
-  for (const list of host.exact.values()) list.sort(compareMatches);
-  for (const list of host.prefixes.values()) list.sort(compareMatches);
-}
-
-function emptyHostRoutes<R>(): HostRoutes<R> {
-  return { exact: new Map(), prefixes: new Map(), longestPrefix: 0 };
 }
