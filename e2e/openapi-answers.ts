@@ -13,8 +13,16 @@ export interface ObservedExchange {
   readonly body: string;
 }
 
+/** One server-sent event as it went over the wire. */
+export interface ObservedEvent {
+  readonly name: string;
+  readonly id?: string;
+  readonly data: string;
+}
+
 interface MediaContent {
   readonly schema?: object;
+  readonly 'x-event-data'?: Readonly<Record<string, object>>;
 }
 interface DocumentedResponse {
   readonly headers?: Readonly<Record<string, object>>;
@@ -31,9 +39,14 @@ interface OpenApiDocument {
 }
 
 /** Says where an exchange is not as the API document has it; nothing when all is well. */
-export type AnswerCheck = (exchange: ObservedExchange) => readonly string[];
+export interface AnswerCheck {
+  (exchange: ObservedExchange): readonly string[];
+  /** The same for one event of an answer that is a stream of them. */
+  event(exchange: ObservedExchange, event: ObservedEvent): readonly string[];
+}
 
 const NATIVE = /^\/(api\/v1|register|heartbeat|openapi\.json)(\/|\?|$)/;
+const EVENT_STREAM = 'text/event-stream';
 const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const;
 
 /** Whether a request to the control port belongs to the native API. */
@@ -66,17 +79,37 @@ export function createAnswerCheck(document: unknown): AnswerCheck {
     );
   }
 
-  return (exchange) => {
-    if (isEngineRefusal(exchange)) return [];
+  /** The operation that an exchange is one of, and where the document has it. */
+  function find(exchange: ObservedExchange) {
     const [path = ''] = exchange.target.split('?');
-    const template = templates.find(({ pattern }) => pattern.test(path))?.path;
-    const item = template === undefined ? undefined : paths[template];
+    const template = templates.find(({ pattern }) => pattern.test(path))?.path ?? '';
+    const item = paths[template];
     const method = exchange.method === 'HEAD' ? 'get' : exchange.method.toLowerCase();
-    const operation = item?.[method];
-    if (template === undefined || item === undefined || operation === undefined) {
-      return undocumented(exchange, item);
+    return { item, operation: item?.[method], at: ['paths', template, method] };
+  }
+
+  function checkEvent(exchange: ObservedExchange, event: ObservedEvent): readonly string[] {
+    const { operation, at } = find(exchange);
+    const content = operation?.responses[exchange.status]?.content?.[EVENT_STREAM];
+    const documented = Object.keys(content?.['x-event-data'] ?? {});
+    if (!documented.includes(event.name)) {
+      return [`event "${event.name}" is not documented, only ${documented.join(', ') || 'none'}`];
     }
-    const at = ['paths', template, method];
+    const found: string[] = [];
+    // Where a reader resumes: a revision.
+    if (event.id !== undefined && !/^\d+$/.test(event.id)) found.push(`event id "${event.id}"`);
+    const data = parseJson(event.data);
+    if (data === undefined) return [...found, `data of event "${event.name}" is not JSON`];
+    const status = String(exchange.status);
+    const pointer = [...at, 'responses', status, 'content', EVENT_STREAM, 'x-event-data'];
+    const wrong = validate([...pointer, event.name], data);
+    return [...found, ...wrong.map((problem) => `data of event "${event.name}": ${problem}`)];
+  }
+
+  function checkAnswer(exchange: ObservedExchange): readonly string[] {
+    if (isEngineRefusal(exchange)) return [];
+    const { item, operation, at } = find(exchange);
+    if (operation === undefined) return undocumented(exchange, item);
     const response = operation.responses[exchange.status];
     if (!response) return [`status ${exchange.status} is not documented`];
     const found = responseProblems(exchange, response, (type, value) =>
@@ -98,7 +131,17 @@ export function createAnswerCheck(document: unknown): AnswerCheck {
       }
     }
     return found;
-  };
+  }
+
+  return Object.assign(checkAnswer, { event: checkEvent });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function toPattern(path: string): RegExp {
@@ -136,7 +179,7 @@ function responseProblems(
 ): string[] {
   const found: string[] = [];
   const type = exchange.headers.get('content-type')?.split(';')[0]?.trim() ?? '';
-  const isStream = type === 'text/event-stream';
+  const isStream = type === EVENT_STREAM;
   for (const name of isStream ? [] : Object.keys(response.headers ?? {})) {
     if (exchange.headers.get(name) === null) found.push(`the header ${name} is missing`);
   }
@@ -152,7 +195,9 @@ function responseProblems(
     ];
   }
   if (exchange.method === 'HEAD' || !/[/+]json$/.test(type)) return found;
-  found.push(...validate(type, JSON.parse(exchange.body)));
+  const value = parseJson(exchange.body);
+  if (value === undefined) return [...found, 'a body that is not JSON'];
+  found.push(...validate(type, value));
   if (type === 'application/problem+json') found.push(...problemDocumentProblems(exchange));
   return found;
 }
@@ -200,16 +245,24 @@ export async function requireDocumentedAnswer(
   exchange: ObservedExchange,
 ): Promise<void> {
   if (!isNativeTarget(exchange.target)) return;
+  const check = await answerCheckOf(origin);
+  const found = check?.(exchange) ?? [];
+  if (found.length > 0) throw new Error(describeDeviation(exchange, found));
+}
+
+/** The check of the server at `origin` by its own document; undefined when it gives out none. */
+export function answerCheckOf(origin: string): Promise<AnswerCheck | undefined> {
   let check = checks.get(origin);
   if (!check) {
     check = fetchCheck(origin);
     checks.set(origin, check);
   }
-  const found = (await check)?.(exchange) ?? [];
-  if (found.length === 0) return;
-  throw new Error(
-    `${exchange.method} ${exchange.target} was answered otherwise than /openapi.json says:\n  ${found.join('\n  ')}\n${exchange.status} ${exchange.body.slice(0, 2_000)}`,
-  );
+  return check;
+}
+
+/** What was found wrong with an exchange, for people. */
+export function describeDeviation(exchange: ObservedExchange, found: readonly string[]): string {
+  return `${exchange.method} ${exchange.target} was answered otherwise than /openapi.json says:\n  ${found.join('\n  ')}\n${exchange.status} ${exchange.body.slice(0, 2_000)}`;
 }
 
 /** Undefined when nothing at the origin gives out a document: a gateway, or a server that has just ended. */

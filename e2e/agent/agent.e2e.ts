@@ -3,20 +3,27 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient, isPortolanError, type PortolanClient } from '@portolan/client';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type CheckingProxy, startCheckingProxy } from '../support/checking-proxy.ts';
 import { eventually } from '../support/eventually.ts';
 import { type PortolanProcess, startPortolan } from '../support/portolan-process.ts';
 import { type AgentProcess, freePort, startAgent } from './agent-process.ts';
 
 let portolan: PortolanProcess;
+/** What agents talk to: every answer they get is checked against the API document. */
+let registry: CheckingProxy;
 let client: PortolanClient;
 let port = 0;
 const agents: AgentProcess[] = [];
 
 beforeAll(async () => {
   portolan = await startPortolan();
-  client = createClient({ url: portolan.control });
+  registry = await startCheckingProxy(portolan.control);
+  client = createClient({ url: registry.origin });
 });
-afterAll(() => portolan?.dispose());
+afterAll(async () => {
+  await portolan?.dispose();
+  await registry?.close();
+});
 afterEach(async () => {
   for (const agent of agents.splice(0)) await agent.dispose();
   await client.instances.deregister(`web-127.0.0.1-${port}`).catch(() => undefined);
@@ -24,7 +31,7 @@ afterEach(async () => {
 
 async function start(options: Partial<Parameters<typeof startAgent>[0]> = {}) {
   port = await freePort();
-  const agent = startAgent({ registry: portolan.control, port, ...options });
+  const agent = startAgent({ registry: registry.origin, port, ...options });
   agents.push(agent);
   return agent;
 }

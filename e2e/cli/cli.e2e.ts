@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type CheckingProxy, startCheckingProxy } from '../support/checking-proxy.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   BIN,
@@ -10,13 +11,19 @@ import {
 } from '../support/portolan-process.ts';
 
 let portolan: PortolanProcess;
+/** What the commands talk to: every answer they get is checked against the API document. */
+let registry: CheckingProxy;
 const run = (...args: string[]) =>
-  runPortolan(args, { env: { PORTOLAN_REGISTRY: portolan.control } });
+  runPortolan(args, { env: { PORTOLAN_REGISTRY: registry.origin } });
 
 beforeAll(async () => {
   portolan = await startPortolan();
+  registry = await startCheckingProxy(portolan.control);
 });
-afterAll(() => portolan?.dispose());
+afterAll(async () => {
+  await portolan?.dispose();
+  await registry?.close();
+});
 
 describe('the built command line', () => {
   test('registers, lists and deregisters', async () => {
@@ -41,7 +48,7 @@ describe('the built command line', () => {
 
   test('watches as one document a line until Ctrl-C', async () => {
     const child = spawn(process.execPath, [BIN, 'watch', '-o', 'json', '--from', '0'], {
-      env: { ...process.env, PORTOLAN_REGISTRY: portolan.control },
+      env: { ...process.env, PORTOLAN_REGISTRY: registry.origin },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let text = '';
@@ -55,12 +62,13 @@ describe('the built command line', () => {
     expect(await ended).toEqual([0, null]);
     for (const line of text.trimEnd().split('\n'))
       expect(JSON.parse(line).revision).toBeTypeOf('number');
+    expect(registry.seen).toContain('event instance-registered /api/v1/events');
   });
 
   test('ends quietly when its reader goes away', async () => {
     const script = `'${process.execPath}' '${BIN}' watch -o json --from 0 | head -n 1; echo "\${PIPESTATUS[0]}"`;
     const child = spawn('bash', ['-c', script], {
-      env: { ...process.env, PORTOLAN_REGISTRY: portolan.control },
+      env: { ...process.env, PORTOLAN_REGISTRY: registry.origin },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let text = '';

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClient } from '@portolan/client';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type CheckingProxy, startCheckingProxy } from '../support/checking-proxy.ts';
 import { eventually } from '../support/eventually.ts';
 import { type PortolanProcess, startPortolan } from '../support/portolan-process.ts';
 
@@ -20,11 +21,14 @@ interface Knowledge {
 
 let folder = '';
 let portolan: PortolanProcess;
+/** What applications talk to: every answer and event they get is checked against the API document. */
+let registry: CheckingProxy;
 const children: ChildProcess[] = [];
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'portolan-client-'));
   portolan = await startPortolan({ dataDir: join(folder, 'data'), cwd: folder });
+  registry = await startCheckingProxy(portolan.control);
 });
 afterEach(async () => {
   for (const child of children.splice(0)) {
@@ -33,6 +37,7 @@ afterEach(async () => {
     await once(child, 'exit');
   }
   await portolan.dispose();
+  await registry.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -40,7 +45,7 @@ async function startApplication(name: string) {
   const child = spawn(process.execPath, ['--no-warnings', PROGRAM], {
     env: {
       ...process.env,
-      REGISTRY: portolan.control,
+      REGISTRY: registry.origin,
       SNAPSHOT_DIR: join(folder, 'snapshots'),
       NAME: name,
     },

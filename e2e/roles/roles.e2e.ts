@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { startCheckingProxy } from '../support/checking-proxy.ts';
 import { eventually } from '../support/eventually.ts';
 import { startPortolan } from '../support/portolan-process.ts';
 import { call, register } from '../support/registry-api.ts';
@@ -10,7 +11,9 @@ test('rule 10: an edge gateway serves on while the registry is away, and starts 
   const upstream = await startUpstream('edge');
   const registry = await startPortolan({ args: ['--role', 'registry'] });
   await register(registry.control, 'edge', upstream.port);
-  const edge = await startPortolan({ args: ['--role', 'gateway', '--registry', registry.control] });
+  const followed = await startCheckingProxy(registry.control);
+  const follow = ['--role', 'gateway', '--registry', followed.origin];
+  const edge = await startPortolan({ args: follow });
   await eventually(async () =>
     (await call(edge.gateway, 'GET', '/edge/')).status === 200 ? true : undefined,
   );
@@ -22,13 +25,13 @@ test('rule 10: an edge gateway serves on while the registry is away, and starts 
   expect(tally.sent).toBeGreaterThan(100);
 
   await edge.stop('SIGKILL');
-  const again = await startPortolan({
-    dataDir: edge.dataDir,
-    args: ['--role', 'gateway', '--registry', registry.control],
-  });
+  const again = await startPortolan({ dataDir: edge.dataDir, args: follow });
   expect((await call(again.gateway, 'GET', '/edge/')).body).toContain('edge /');
   await again.dispose();
   await edge.dispose();
   await registry.dispose();
   await upstream.stop('SIGKILL');
+  const events = ['sync', 'view', 'ready'].map((name) => `event ${name} /api/v1/watch`);
+  expect(followed.seen).toEqual(expect.arrayContaining(events));
+  await followed.close();
 });

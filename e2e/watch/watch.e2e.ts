@@ -1,20 +1,27 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type CheckingProxy, startCheckingProxy } from '../support/checking-proxy.ts';
 import { eventually } from '../support/eventually.ts';
 import { type PortolanProcess, startPortolan } from '../support/portolan-process.ts';
 import { call, register } from '../support/registry-api.ts';
 
 let portolan: PortolanProcess;
+/** What watchers read from: every answer and every event is checked against the API document. */
+let checked: CheckingProxy;
 beforeAll(async () => {
   portolan = await startPortolan();
+  checked = await startCheckingProxy(portolan.control);
 });
-afterAll(() => portolan?.dispose());
+afterAll(async () => {
+  await portolan?.dispose();
+  await checked?.close();
+});
 
 test('a long poll answers at the change of its service, and at no other', async () => {
   await register(portolan.control, 'polled', 1);
   const path = '/api/v1/services/polled/instances';
   const { body: first } = await call(portolan.control, 'GET', path);
   let answered = false;
-  const poll = call(portolan.control, 'GET', `${path}?index=${first.revision}&wait=20s`).then(
+  const poll = call(checked.origin, 'GET', `${path}?index=${first.revision}&wait=20s`).then(
     (reply) => {
       answered = true;
       return reply;
@@ -44,7 +51,7 @@ test('an event stream resumes where it was, with every change exactly once and i
   const ids: number[] = [];
   const read = async (from: string, until: () => boolean): Promise<string> => {
     const abort = new AbortController();
-    const reply = await fetch(`${portolan.control}/api/v1/events?service=streamed`, {
+    const reply = await fetch(`${checked.origin}/api/v1/events?service=streamed`, {
       headers: { accept: 'text/event-stream', 'last-event-id': from },
       signal: abort.signal,
     });
@@ -87,6 +94,8 @@ test('an event stream resumes where it was, with every change exactly once and i
   const written = await writing;
   await read(at, () => ids.length >= 60);
   expect(ids).toEqual(written);
+  const told = checked.seen.filter((each) => each === 'event instance-registered /api/v1/events');
+  expect(told.length).toBeGreaterThanOrEqual(60);
 });
 
 test('the article’s three shapes are accepted as they are', async () => {
