@@ -46,6 +46,7 @@ export interface AnswerCheck {
 }
 
 const NATIVE = /^\/(api\/v1|register|heartbeat|openapi\.json)(\/|\?|$)/;
+const PROTOCOL_TYPE = 'urn:portolan:protocol-error:';
 const EVENT_STREAM = 'text/event-stream';
 const METHODS = ['get', 'put', 'post', 'patch', 'delete'] as const;
 
@@ -106,9 +107,19 @@ export function createAnswerCheck(document: unknown): AnswerCheck {
     return [...found, ...wrong.map((problem) => `data of event "${event.name}": ${problem}`)];
   }
 
+  /** The HTTP engine refuses faulty messages itself, before any operation sees them; all operations say alike how. */
+  function checkRefusal(exchange: ObservedExchange): readonly string[] {
+    const [path, method] = ['/openapi.json', 'get'];
+    const response = paths[path]?.[method]?.responses.default;
+    if (!response) return ['refusals of the HTTP engine are not documented'];
+    return responseProblems(exchange, response, (type, value) =>
+      validate(['paths', path, method, 'responses', 'default', 'content', type, 'schema'], value),
+    );
+  }
+
   function checkAnswer(exchange: ObservedExchange): readonly string[] {
-    if (isEngineRefusal(exchange)) return [];
     const { item, operation, at } = find(exchange);
+    if (isEngineRefusal(exchange)) return checkRefusal(exchange);
     if (operation === undefined) return undocumented(exchange, item);
     const response = operation.responses[exchange.status];
     if (!response) return [`status ${exchange.status} is not documented`];
@@ -149,12 +160,11 @@ function toPattern(path: string): RegExp {
   return new RegExp(`^${source}$`);
 }
 
-/** The HTTP engine refuses faulty messages itself, before any dialect sees them. */
 function isEngineRefusal({ status, headers, body }: ObservedExchange): boolean {
   return (
     status >= 400 &&
     headers.get('content-type') === 'application/problem+json' &&
-    body.startsWith('{"type":"about:blank"')
+    body.startsWith(`{"type":"${PROTOCOL_TYPE}`)
   );
 }
 
@@ -162,8 +172,8 @@ function isEngineRefusal({ status, headers, body }: ObservedExchange): boolean {
 function undocumented(exchange: ObservedExchange, item: object | undefined): string[] {
   const expected = item === undefined ? [404] : [405, 501];
   if (expected.includes(exchange.status)) return problemDocumentProblems(exchange);
-  // The guard before all dialects and the HTTP engine itself may refuse anything.
-  if ([400, 403, 413, 414, 431, 503].includes(exchange.status)) return [];
+  // The guard before all dialects may refuse anything.
+  if ([403, 503].includes(exchange.status)) return [];
   const documented = Object.keys(item ?? {}).filter((key) =>
     (METHODS as readonly string[]).includes(key),
   );
@@ -212,7 +222,8 @@ function problemDocumentProblems(exchange: ObservedExchange): string[] {
   const found: string[] = [];
   if (problem.status !== exchange.status)
     found.push(`problem status ${problem.status} in an answer ${exchange.status}`);
-  if (problem.type !== `urn:portolan:error:${problem.code}`)
+  const types = [`urn:portolan:error:${problem.code}`, `${PROTOCOL_TYPE}${problem.code}`];
+  if (!types.includes(String(problem.type)))
     found.push(`problem type ${problem.type} for ${problem.code}`);
   const id = exchange.headers.get('x-request-id');
   if (id !== null && problem.instance !== id)

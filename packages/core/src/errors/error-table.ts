@@ -159,6 +159,12 @@ export const ERROR_TABLE = {
     retryable: true,
     title: 'No more watchers can be taken',
   },
+  STARTING: {
+    http: 503,
+    grpc: 'UNAVAILABLE',
+    retryable: true,
+    title: 'The server is starting',
+  },
   SHUTTING_DOWN: {
     http: 503,
     grpc: 'UNAVAILABLE',

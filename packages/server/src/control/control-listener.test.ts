@@ -91,6 +91,26 @@ it('hands query and parameters over', async () => {
   expect(reply.headers.get('x-request-id')).toMatch(/^[0-9a-z]+-1$/);
 });
 
+it('answers a request that breaks HTTP with a whole problem document under an id of its own', async () => {
+  const broken = await raw('GET /hello/x HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n');
+  const target = await raw(
+    'GET /hello/%00 HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Request-Id: mine\r\n\r\n',
+  );
+  const problemIn = (reply: string) => JSON.parse(reply.slice(reply.indexOf('\r\n\r\n')));
+  const { instance, ...problem } = problemIn(broken);
+  expect(problem).toEqual({
+    type: 'urn:portolan:protocol-error:HOST_DUPLICATE',
+    title: 'There is more than one Host header',
+    status: 400,
+    detail: 'There is more than one Host header.',
+    code: 'HOST_DUPLICATE',
+    retryable: false,
+    errors: [],
+  });
+  expect(broken.toLowerCase()).toContain(`x-request-id: ${instance}\r\n`);
+  expect(problemIn(target).instance).toBe('mine');
+});
+
 it('answers HEAD as GET without the body', async () => {
   const reply = await fetch(`${base}/hello/x`, { method: 'HEAD' });
   expect(reply.status).toBe(200);

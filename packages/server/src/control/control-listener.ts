@@ -98,10 +98,13 @@ class ExchangeDispatcher implements ControlListener {
         limits: options.limits,
         onExchange: (exchange) => this.#begin(exchange),
         onFault: (error) => faults.labels(error.code).inc(),
-        renderFault: (error) => ({
-          headers: ['Content-Type', 'application/problem+json'],
-          body: JSON.stringify(toProblem(error)),
-        }),
+        renderFault: (error) => {
+          const requestId = this.#nextId(undefined);
+          return {
+            headers: [...Object.entries(PROBLEM_HEADERS).flat(), 'x-request-id', requestId],
+            body: toProblem(error, requestId),
+          };
+        },
       },
       { clock: deps.clock, logger: deps.logger },
     );
@@ -183,7 +186,9 @@ class ExchangeDispatcher implements ControlListener {
     } catch (error) {
       if (call) this.#send(call, this.#renderFault(call, error));
       else if (error instanceof HttpProtocolError) {
-        exchange.reply(error.status, PROBLEM_HEADERS, JSON.stringify(toProblem(error)));
+        const requestId = this.#nextId(head.get('x-request-id'));
+        const headers = { ...PROBLEM_HEADERS, 'x-request-id': requestId };
+        exchange.reply(error.status, headers, toProblem(error, requestId));
       } else throw error;
       return undefined;
     }
@@ -247,7 +252,11 @@ interface Call {
   readonly startedMs: number;
 }
 
-const PROBLEM_HEADERS = { 'content-type': 'application/problem+json' };
+const PROBLEM_HEADERS = {
+  'content-type': 'application/problem+json',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+};
 const TEXT_HEADERS = { 'content-type': 'text/plain; charset=utf-8' };
 
 function tooLarge(limitBytes: number): RegistryError {
@@ -255,14 +264,16 @@ function tooLarge(limitBytes: number): RegistryError {
   return new RegistryError('BODY_TOO_LARGE', { detail });
 }
 
-/** RFC 9457. */
-function toProblem(error: HttpProtocolError): object {
-  return {
-    type: 'about:blank',
+/** RFC 9457, with the same fields as the API's own; the type tells that no operation has seen the request. */
+function toProblem(error: HttpProtocolError, requestId: string): string {
+  return JSON.stringify({
+    type: `urn:portolan:protocol-error:${error.code}`,
     title: error.message,
     status: error.status,
-    code: error.code,
     detail: `${error.message}.`,
+    code: error.code,
+    instance: requestId,
     retryable: error.status === 503 || error.status === 408,
-  };
+    errors: [],
+  });
 }

@@ -1,5 +1,6 @@
 import {
   type ControlReply,
+  ERROR_TABLE,
   type HttpProtocolAdapter,
   isRegistryError,
   RegistryError,
@@ -15,6 +16,8 @@ export interface SystemAdapterDeps {
   readonly readiness: Readiness;
   /** Absent: `/metrics` says that metrics are off. */
   readonly metrics?: { render(): Promise<string>; readonly contentType: string };
+  /** Whether paths that are not there may be there soon. */
+  readonly starting: () => boolean;
   /** Lines of the page at `/`. */
   readonly about: () => string;
 }
@@ -57,6 +60,7 @@ export function createSystemAdapter(deps: SystemAdapterDeps): HttpProtocolAdapte
     ],
     renderError(error, request) {
       if (isRegistryError(error)) {
+        if (error.code === 'PATH_NOT_FOUND' && deps.starting()) return notYet(request.requestId);
         return text(error.row.http, `${error.row.title}: ${error.message}\n`);
       }
       return text(
@@ -65,6 +69,27 @@ export function createSystemAdapter(deps: SystemAdapterDeps): HttpProtocolAdapte
       );
     },
   };
+}
+
+/** RFC 9457, as the API whose paths these may be has it. */
+function notYet(requestId: string): ControlReply {
+  const { http, title, retryable } = ERROR_TABLE.STARTING;
+  const problem = {
+    type: 'urn:portolan:error:STARTING',
+    title,
+    status: http,
+    detail: 'The API answers as soon as the server has read its store.',
+    code: 'STARTING',
+    instance: requestId,
+    retryable,
+    errors: [],
+  };
+  const headers = {
+    'content-type': 'application/problem+json',
+    'cache-control': 'no-store',
+    'retry-after': '1',
+  };
+  return { status: http, headers, body: JSON.stringify(problem) };
 }
 
 function text(status: number, body: string): ControlReply {

@@ -23,8 +23,11 @@ export async function startControl(context: ServerContext): Promise<ControlPart>
     { limits: compileControlLimits(config), allowedHosts: config.control.allowedHosts },
     { ...context, logger: context.logger.child({ component: 'control' }) },
   );
+  // A gateway of its own has no API.
+  let starting = config.role !== 'gateway';
   const system = createSystemAdapter({
     readiness,
+    starting: () => starting,
     ...(config.metrics.enabled ? { metrics } : {}),
     about: () => describeServer(context),
   });
@@ -40,7 +43,10 @@ export async function startControl(context: ServerContext): Promise<ControlPart>
   );
   context.stack.push('control port', close);
   return {
-    mount: (adapters) => listener.mount([system, ...adapters]),
+    mount(adapters) {
+      listener.mount([system, ...adapters]);
+      starting = false;
+    },
     setAllowedHosts: (allowedHosts) => listener.setAllowedHosts(allowedHosts),
     close,
   };

@@ -1,7 +1,7 @@
 import { ERROR_TABLE, type ErrorCode } from '@portolan/core';
 import { z } from 'zod';
 import type { Answer, Operation } from '../operation.ts';
-import { problemAnswer } from '../schemas/answer-schemas.ts';
+import { problemAnswer, protocolProblemAnswer } from '../schemas/problem-schemas.ts';
 
 type Json = Record<string, unknown>;
 
@@ -19,11 +19,19 @@ const COMMON_ERRORS: readonly ErrorCode[] = [
   'METHOD_NOT_ALLOWED',
   'ORIGIN_FORBIDDEN',
   'TOO_MANY_REQUESTS',
+  'STARTING',
   'SHUTTING_DOWN',
   'STORE_CLOSED',
   'STORE_FAILED',
   'INTERNAL',
 ];
+/** Of every call: the HTTP engine refuses what breaks the protocol before any operation sees it. */
+const PROTOCOL_REFUSAL: Json = {
+  default: {
+    description: 'The message broke HTTP or a limit; the connection is closed.',
+    content: { 'application/problem+json': { schema: refTo(protocolProblemAnswer, 'output') } },
+  },
+};
 const BODY_ERRORS: readonly ErrorCode[] = [
   'BODY_MALFORMED',
   'BODY_NOT_UTF8',
@@ -55,6 +63,7 @@ export function toOpenApiDocument(operations: readonly Operation[], options: Ope
     responses: {
       200: { description: 'OpenAPI 3.1.', content: jsonContent({ type: 'object' }) },
       ...toProblemResponses(COMMON_ERRORS),
+      ...PROTOCOL_REFUSAL,
     },
   });
   return {
@@ -116,6 +125,7 @@ function toOperationObject(operation: Operation): Json {
         ...COMMON_ERRORS,
         ...(operation.body === undefined ? [] : BODY_ERRORS),
       ]),
+      ...PROTOCOL_REFUSAL,
     },
   };
 }
@@ -201,6 +211,7 @@ function collectSchemas(operations: readonly Operation[]): Json {
     }
   }
   addSchema(problemAnswer, 'output', schemas);
+  addSchema(protocolProblemAnswer, 'output', schemas);
   return Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

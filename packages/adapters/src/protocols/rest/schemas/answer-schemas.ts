@@ -1,5 +1,5 @@
-import { ERROR_TABLE, type ErrorCode } from '@portolan/core';
 import { z } from 'zod';
+import { problemAnswer } from './problem-schemas.ts';
 import { EVENT_TYPES } from './webhook-schema.ts';
 
 const revision = z.int().min(0);
@@ -73,21 +73,6 @@ export const instanceDetailAnswer = z
     ),
   })
   .meta({ id: 'InstanceDetail' });
-
-export const problemAnswer = z
-  .strictObject({
-    type: z.string(),
-    title: z.string(),
-    status: z.int().min(400).max(599),
-    detail: z.string(),
-    code: z.enum(Object.keys(ERROR_TABLE) as [ErrorCode, ...ErrorCode[]]),
-    instance: z.string(),
-    retryable: z.boolean(),
-    errors: z.array(
-      z.strictObject({ path: z.string(), expected: z.string(), found: z.string().optional() }),
-    ),
-  })
-  .meta({ id: 'Problem', description: 'RFC 9457 problem document.' });
 
 export const registerAnswer = z
   .strictObject({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { eventAnswer, problemAnswer, routeAnswer, viewAnswer } from './answer-schemas.ts';
+import { eventAnswer, routeAnswer, viewAnswer } from './answer-schemas.ts';
+import { problemAnswer } from './problem-schemas.ts';
 import { EVENT_TYPES } from './webhook-schema.ts';
 
 const revision = z.int().min(0);
