@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -73,6 +74,27 @@ describe('The data folder', () => {
     await expectRefused('STORE_FAILED', data, 'is a file');
     data = join(data, 'below');
     await expectRefused('STORE_FAILED', data, 'is a file');
+  });
+
+  it.runIf(existsSync('/proc/self'))(
+    'is refused where no folder can be made, at once',
+    async () => {
+      await expect(open('/proc/portolan/data')).rejects.toMatchObject({
+        code: 'STORE_FAILED',
+        message: expect.stringContaining('making the data folder in /proc/portolan/data'),
+      });
+    },
+  );
+
+  it('is not made for a reader that wants what is there', async () => {
+    for (const path of [data, base]) {
+      const opening = openLmdbStore({ path, mustExist: true }, { logger: NO_LOGGER });
+      await expect(opening).rejects.toMatchObject({
+        code: 'STORE_FAILED',
+        message: expect.stringContaining('nothing was made there'),
+      });
+    }
+    expect(readdirSync(base)).toEqual([]);
   });
 
   it('is refused to a second opening in the same process, and free again after close', async () => {

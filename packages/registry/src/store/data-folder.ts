@@ -34,12 +34,24 @@ export function createFolder(path: string): void {
   try {
     const missing: string[] = [];
     for (let at = path; !existsSync(at); at = dirname(at)) missing.push(at);
-    mkdirSync(path, { recursive: true, mode: 0o700 });
-    for (const made of missing) syncFolder(dirname(made));
+    // One by one: mkdir with `recursive` never returns where a file system refuses new folders with ENOENT, as /proc does.
+    for (const folder of missing.reverse()) {
+      makeFolder(folder);
+      syncFolder(dirname(folder));
+    }
     if (!statSync(path).isDirectory()) throw notAFolder(path);
   } catch (error) {
     if (hasCode(error, 'EEXIST') || hasCode(error, 'ENOTDIR')) throw notAFolder(path);
     throw toStoreError(error, path, 'making the data folder');
+  }
+}
+
+/** Somebody else may have made it in the meantime. */
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!hasCode(error, 'EEXIST') || !statSync(path).isDirectory()) throw error;
   }
 }
 

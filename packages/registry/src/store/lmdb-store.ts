@@ -30,6 +30,8 @@ export interface LmdbStoreOptions {
   readonly window?: Partial<ChangeWindowOptions>;
   /** Also opens a store whose last snapshot restore did not finish: only for restoring again. */
   readonly allowInterruptedRestore?: boolean;
+  /** Refuses a folder that holds no store, and makes nothing. */
+  readonly mustExist?: boolean;
 }
 
 const NO_SPACE = Object.assign(new Error('No space left'), { code: 'ENOSPC' });

@@ -14,17 +14,18 @@ import {
 import { LmdbDatabase } from './lmdb-database.ts';
 import { acquireProcessLock } from './process-lock.ts';
 import { RESTORE_MARKER_KEY } from './snapshot-format.ts';
-import { damaged, newerFormat, toStoreError } from './store-fault.ts';
+import { damaged, newerFormat, noStore, toStoreError } from './store-fault.ts';
 
 const TWO_META_PAGES_BYTES = 2 * 4096;
 
 /** Locks, checks and opens the folder; on any failure everything taken is given back and nothing is changed. */
 export async function openDataFolder(
   path: string,
-  options: { readonly allowInterruptedRestore?: boolean },
+  options: { readonly allowInterruptedRestore?: boolean; readonly mustExist?: boolean },
 ): Promise<{ readonly database: LmdbDatabase; readonly release: () => void }> {
-  createFolder(path);
   const folder = dataFolderAt(path);
+  if (options.mustExist === true && !existsSync(folder.markerPath)) throw noStore(path);
+  createFolder(path);
   try {
     await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {

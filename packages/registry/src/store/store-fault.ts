@@ -60,6 +60,13 @@ export function damaged(path: string, what: string, cause?: unknown): RegistryEr
   });
 }
 
+/** There was never a store, and none is to be made. */
+export function noStore(path: string): RegistryError {
+  return new RegistryError('STORE_FAILED', {
+    detail: `There is no data of Portolan in ${path}, and nothing was made there. Name the folder that the server was started with as --data-dir.`,
+  });
+}
+
 /** Written by a later release. */
 export function newerFormat(path: string, what: string, cause?: unknown): RegistryError {
   return new RegistryError('STORE_FAILED', {

@@ -3,6 +3,7 @@ import { open, readFile, rename, unlink } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { isRegistryError, NO_LOGGER, type Store } from '@portolan/core';
 import {
+  type LmdbStoreOptions,
   openLmdbStore,
   type RestoreProgress,
   restoreSnapshot,
@@ -62,7 +63,7 @@ async function save(
   if (dataDir === undefined) {
     return write(await clientFor(command, context).snapshot.save(), file, context);
   }
-  return withStore(dataDir, false, context, (store) => {
+  return withStore({ dataDir, mustExist: true }, context, (store) => {
     const createdAt = new Date(context.clock.wallNow()).toISOString();
     return write(saveSnapshot(store, { createdAt }), file, context);
   });
@@ -125,7 +126,9 @@ async function restore(
     }
     const path = resolve(context.cwd, file);
     const source = file === '-' ? inBytes(context.stdin) : () => createReadStream(path);
-    return await withStore(options.dataDir, mode === 'replace', context, (store) =>
+    const allowInterruptedRestore = mode === 'replace';
+    const where = { dataDir: options.dataDir, allowInterruptedRestore };
+    return await withStore(where, context, (store) =>
       restoreSnapshot(store, source, {
         mode,
         onProgress: ({ phase, done, total }: RestoreProgress) =>
@@ -140,13 +143,12 @@ async function restore(
 }
 
 async function withStore<T>(
-  dataDir: string,
-  allowInterruptedRestore: boolean,
+  { dataDir, ...options }: Omit<LmdbStoreOptions, 'path'> & { readonly dataDir: string },
   context: CliContext,
   work: (store: Store) => Promise<T>,
 ): Promise<T> {
   const path = resolve(context.cwd, dataDir);
-  const store = await openLmdbStore({ path, allowInterruptedRestore }, { logger: NO_LOGGER });
+  const store = await openLmdbStore({ path, ...options }, { logger: NO_LOGGER });
   try {
     return await work(store);
   } finally {
