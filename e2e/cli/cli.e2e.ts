@@ -1,5 +1,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type CheckingProxy, startCheckingProxy } from '../support/checking-proxy.ts';
 import { eventually } from '../support/eventually.ts';
@@ -9,6 +13,8 @@ import {
   runPortolan,
   startPortolan,
 } from '../support/portolan-process.ts';
+import { register } from '../support/registry-api.ts';
+import { startUpstream } from '../support/upstream-service.ts';
 
 let portolan: PortolanProcess;
 /** What the commands talk to: every answer they get is checked against the API document. */
@@ -91,4 +97,57 @@ describe('the built command line', () => {
     expect([answer.code, answer.stdout]).toEqual([5, '']);
     expect(answer.stderr).toContain('portolan serve');
   });
+
+  test('saves no snapshot of a folder that is not there, and does not make it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'portolan-cli-'));
+    const missing = join(folder, 'missing');
+    const answer = await runPortolan([
+      'snapshot',
+      'save',
+      join(folder, 'x'),
+      '--data-dir',
+      missing,
+    ]);
+    expect([answer.code === 0, answer.stdout, await readdir(folder)]).toEqual([false, '', []]);
+    expect(answer.stderr).toContain(`There is no data of Portolan in ${missing}`);
+    await rm(folder, { recursive: true });
+  });
+
+  test.runIf(existsSync('/proc/self'))(
+    'serves from no folder that cannot be made, and says so at once',
+    async () => {
+      const listen = ['--control', '127.0.0.1:0', '--gateway', '127.0.0.1:0'];
+      const answer = await runPortolan(['serve', '--data-dir', '/proc/x', ...listen]);
+      expect([answer.code === 0, answer.stdout]).toEqual([false, '']);
+      expect(answer.stderr).toContain('making the data folder in /proc/x');
+      expect(answer.stderr).not.toContain('    at ');
+    },
+  );
+});
+
+describe('portolan serve, told to stop', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)(
+    'lets a request finish, and does not wait for it after a second %s',
+    async (signal) => {
+      const upstream = await startUpstream('slow');
+      const own = await startPortolan();
+      await register(own.control, 'slow', upstream.port);
+      const request = fetch(`${own.gateway}/slow/?delayMs=30000`).catch((error: Error) => error);
+      const before = performance.now();
+      await eventually(async () => {
+        const metrics = await fetch(`${own.control}/metrics`).then((reply) => reply.text());
+        return /^portolan_gateway_active_requests 1$/m.test(metrics) || undefined;
+      });
+      own.child.kill('SIGTERM');
+      await eventually(() => own.stderr().includes('a second signal stops at once') || undefined);
+      expect(own.child.exitCode).toBeNull();
+      own.child.kill(signal);
+      expect(await own.stop(signal)).toEqual({ code: 1, signal: null });
+      expect(performance.now() - before).toBeLessThan(10_000);
+      expect(own.stderr()).toContain('second signal: stopping without waiting');
+      expect(await request).toBeInstanceOf(Error);
+      await own.dispose();
+      await upstream.stop('SIGKILL');
+    },
+  );
 });
