@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { toLatin1 } from '../protocol/latin1.ts';
+import { SocketWriter } from '../transport/socket-writer.ts';
 import type { BodyFraming } from './framing.ts';
 
 /** Up to here a head and a body piece are joined to one string: one write, and no copy but the kernel's. */
@@ -11,7 +12,7 @@ const LAST_CHUNK = '0\r\n\r\n';
  * that keeps to its framing.
  */
 export class MessageWriter {
-  readonly #socket: Socket;
+  readonly #writer: SocketWriter;
   #heldHead = '';
   #kind: BodyFraming['kind'] = 'none';
   #remaining = 0;
@@ -21,7 +22,16 @@ export class MessageWriter {
   ended = true;
 
   constructor(socket: Socket) {
-    this.#socket = socket;
+    this.#writer = new SocketWriter(socket);
+  }
+
+  /** Bytes that the kernel has not taken yet. */
+  get unsentBytes(): number {
+    return this.#writer.unsentBytes;
+  }
+
+  get needsDrain(): boolean {
+    return this.#writer.needsDrain;
   }
 
   /** `head` ends with the empty line. It leaves with the first piece, or by itself after this turn of callbacks. */
@@ -42,18 +52,18 @@ export class MessageWriter {
 
   flush(): void {
     this.#flushPlanned = false;
-    if (this.#heldHead !== '' && !this.#socket.destroyed) this.#send(this.#heldHead, 'latin1');
+    if (this.#heldHead !== '' && !this.#writer.destroyed) this.#send(this.#heldHead);
   }
 
   /** Interim text between messages, such as a 100. */
   interim(text: string): void {
-    this.#socket.write(text, 'latin1');
+    this.#writer.writeText(text);
   }
 
   /** Whether more is welcome; false says to wait for a drain. Throws `RangeError` beyond the announced length. */
   write(piece: Buffer): boolean {
     if (this.ended) return true;
-    if (piece.length === 0 || this.#kind === 'none') return !this.#socket.writableNeedDrain;
+    if (piece.length === 0 || this.#kind === 'none') return !this.#writer.needsDrain;
     const head = this.#heldHead;
     if (this.#kind === 'chunked') {
       const prefix = `${head}${piece.length.toString(16)}\r\n`;
@@ -75,11 +85,11 @@ export class MessageWriter {
     this.ended = true;
     if (this.#kind !== 'chunked') {
       if (last !== undefined && size > 0) return this.#sendJoined(this.#heldHead, last, '');
-      if (this.#heldHead !== '') return this.#send(this.#heldHead, 'latin1');
-      return !this.#socket.writableNeedDrain;
+      if (this.#heldHead !== '') return this.#send(this.#heldHead);
+      return !this.#writer.needsDrain;
     }
     const closing = trailerLines === '' ? LAST_CHUNK : `0\r\n${trailerLines}\r\n`;
-    if (last === undefined || size === 0) return this.#send(this.#heldHead + closing, 'latin1');
+    if (last === undefined || size === 0) return this.#send(this.#heldHead + closing);
     return this.#sendJoined(`${this.#heldHead}${size.toString(16)}\r\n`, last, `\r\n${closing}`);
   }
 
@@ -88,27 +98,23 @@ export class MessageWriter {
     this.#remaining -= size;
   }
 
-  #send(data: string, encoding: 'latin1'): boolean {
+  #send(data: string): boolean {
     this.#heldHead = '';
     this.started = true;
-    return this.#socket.write(data, encoding);
+    return this.#writer.writeText(data);
   }
 
   #sendJoined(before: string, piece: Buffer, after: string): boolean {
-    const socket = this.#socket;
     if (before === '' && after === '') {
       this.started = true;
-      return socket.write(piece);
+      return this.#writer.writeBytes(piece);
     }
     if (before.length + piece.length + after.length <= JOIN_BYTES) {
-      return this.#send(before + toLatin1(piece, 0, piece.length) + after, 'latin1');
+      return this.#send(before + toLatin1(piece, 0, piece.length) + after);
     }
-    socket.cork();
-    this.#send(before, 'latin1');
-    socket.write(piece);
-    if (after !== '') socket.write(after, 'latin1');
-    socket.uncork();
-    return !socket.writableNeedDrain;
+    this.#heldHead = '';
+    this.started = true;
+    return this.#writer.writeParts(before, piece, after);
   }
 }
 

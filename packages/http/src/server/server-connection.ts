@@ -65,8 +65,12 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
     this.#decoder = new BodyDecoder(owner.limits);
     this.#collector = new HeadCollector(owner.limits.headBytes);
     this.#readTimer = new WheelTimer(() => this.#onReadTimeout());
-    this.#writeWatch = new WriteWatch(socket, owner.wheel, owner.limits.writeIdleTimeoutMs, () =>
-      this.abort(new Error('The client takes nothing of the response')),
+    this.#writeWatch = new WriteWatch(
+      socket,
+      this.writer,
+      owner.wheel,
+      owner.limits.writeIdleTimeoutMs,
+      () => this.abort(new Error('The client takes nothing of the response')),
     );
     this.#leaveReads = takePieces(socket, this);
     socket.on('end', this.#onEnd);
@@ -82,7 +86,7 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
   }
 
   get needsDrain(): boolean {
-    return this.#socket.writableNeedDrain;
+    return this.writer.needsDrain;
   }
 
   carries(exchange: object): boolean {
@@ -125,7 +129,7 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
 
   completeResponse(): void {
     this.responseEnded = true;
-    if (this.#socket.writableLength > 0) this.awaitDrain();
+    if (this.writer.unsentBytes > 0) this.awaitDrain();
     const exchange = this.#exchange;
     if (exchange === undefined) return;
     if (!this.#decoder.done) {
@@ -233,7 +237,7 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
   #step(piece: Buffer): boolean {
     if (this.#socket.destroyed) return false;
     if (this.#phase === 'idle' || this.#phase === 'head') {
-      if (this.#socket.writableNeedDrain) return false;
+      if (this.writer.needsDrain) return false;
       this.#readHead(piece);
       return true;
     }
@@ -442,7 +446,7 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
 
   /** A client that still takes its response gets the whole of it; the write timer cuts off one that does not. */
   #endLinger(): void {
-    if (this.#socket.writableLength === 0) this.#socket.destroy();
+    if (this.writer.unsentBytes === 0) this.#socket.destroy();
     else this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.lingerTimeoutMs);
   }
 }

@@ -8,6 +8,7 @@ interface WithHandle {
 /** Notices a peer that takes nothing of what waits for it. */
 export class WriteWatch {
   readonly #socket: Socket;
+  readonly #writer: { readonly unsentBytes: number };
   readonly #wheel: TimerWheel;
   readonly #idleMs: number;
   readonly #onStall: () => void;
@@ -15,8 +16,15 @@ export class WriteWatch {
   #unsent = 0;
   #queued = 0;
 
-  constructor(socket: Socket, wheel: TimerWheel, idleMs: number, onStall: () => void) {
+  constructor(
+    socket: Socket,
+    writer: { readonly unsentBytes: number },
+    wheel: TimerWheel,
+    idleMs: number,
+    onStall: () => void,
+  ) {
     this.#socket = socket;
+    this.#writer = writer;
     this.#wheel = wheel;
     this.#idleMs = idleMs;
     this.#onStall = onStall;
@@ -25,7 +33,7 @@ export class WriteWatch {
 
   start(): void {
     if (this.#timer.armed) return;
-    this.#unsent = this.#socket.writableLength;
+    this.#unsent = this.#writer.unsentBytes;
     this.#queued = queuedBytes(this.#socket);
     this.#wheel.arm(this.#timer, this.#idleMs);
   }
@@ -35,7 +43,7 @@ export class WriteWatch {
   }
 
   #look(): void {
-    const unsent = this.#socket.writableLength;
+    const unsent = this.#writer.unsentBytes;
     if (unsent === 0) return;
     const moved = unsent < this.#unsent || queuedBytes(this.#socket) !== this.#queued;
     if (moved) this.start();
