@@ -1,4 +1,5 @@
 export { createBalancer } from './balancers/create-balancer.ts';
+export { hashText, mixHashes } from './balancers/hash-text.ts';
 export { createLeastRequest } from './balancers/least-request.ts';
 export { createWeightedRoundRobin } from './balancers/weighted-round-robin.ts';
 export { ERROR_TABLE, type ErrorCode, type ErrorRow } from './errors/error-table.ts';
@@ -15,6 +16,14 @@ export {
   reduceCheck,
 } from './health/check-reducer.ts';
 export { isRoutableStatus, worstStatus } from './health/worst-status.ts';
+export {
+  type CatalogueState,
+  catalogueDifference,
+  emptyCatalogue,
+  findCatalogueInstance,
+  putCatalogueView,
+  summariseCatalogue,
+} from './model/catalogue-state.ts';
 export {
   type CheckSchedule,
   type CheckSpec,

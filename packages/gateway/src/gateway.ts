@@ -177,6 +177,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
                 upstream,
                 cluster: upstream.cluster({}, compiled.routeDefaults.balancer),
                 weight: 1,
+                identityHash: 0,
               },
             ]
           : [],
@@ -184,6 +185,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
         rewriteHost: undefined,
         timeoutMs: undefined,
         retries: compiled.routeDefaults.retries,
+        sticky: undefined,
         metrics: metrics.route('(zero-config)'),
       };
       if (upstream) zeroConfigRoutes.set(id, route);

@@ -283,7 +283,7 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
     const context = this.#context;
     // A retry stays in its subset, so that a canary's failure is not hidden by the others, unless the subset is empty.
     if (!this.#destination?.cluster.hasEndpoints) {
-      this.#destination = chooseDestination(route.destinations, context.random);
+      this.#destination = chooseDestination(route, this, context.random);
     }
     const destination = this.#destination;
     if (!destination) {

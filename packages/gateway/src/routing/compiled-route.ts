@@ -1,19 +1,25 @@
-import type {
-  BalancerName,
-  Counter,
-  Histogram,
-  Random,
-  RetryPolicy,
-  StoredRoute,
+import {
+  type BalancerName,
+  type CallerKey,
+  type Counter,
+  type Histogram,
+  hashText,
+  type Random,
+  type RetryPolicy,
+  type StoredRoute,
 } from '@portolan/core';
 import type { Cluster } from '../upstream/cluster.ts';
 import type { Upstream } from '../upstream/upstream.ts';
+import { callerOf } from './caller.ts';
+import { chooseByWeight, chooseForCaller } from './choose-destination.ts';
+import type { RouteQuery } from './route-match.ts';
 
 /** A destination with what is needed to send something there. */
 export interface CompiledDestination {
   readonly upstream: Upstream;
   readonly cluster: Cluster;
   readonly weight: number;
+  readonly identityHash: number;
 }
 
 /** Counters of one route, made once. */
@@ -31,6 +37,8 @@ export interface CompiledRoute {
   readonly rewriteHost: string | undefined;
   readonly timeoutMs: number | undefined;
   readonly retries: RetryPolicy;
+  /** The same caller stays with the same destination. */
+  readonly sticky: CallerKey | undefined;
   readonly metrics: RouteMetrics;
 }
 
@@ -58,38 +66,33 @@ export function compileRoute(
     destinations: route.destinations.map((destination) => {
       const upstream = upstreamOf(destination);
       const cluster = upstream.cluster(destination.subset, balancer);
-      return { upstream, cluster, weight: destination.weight };
+      const labels = Object.entries(destination.subset).sort(([a], [b]) => (a < b ? -1 : 1));
+      const identity = JSON.stringify([upstream.id, destination.subsetName ?? '', labels]);
+      return {
+        upstream,
+        cluster,
+        weight: destination.weight,
+        identityHash: hashText(identity),
+      };
     }),
     rewritePrefix: route.rewritePrefix,
     rewriteHost: route.rewriteHost,
     timeoutMs: route.timeoutMs,
     retries: route.retries ?? defaults.retries,
+    sticky: route.sticky,
     metrics,
   };
 }
 
-/**
- * Chooses by weight among the destinations that have endpoints, so the share of one without any goes to the others
- * (Envoy would fail it). Weight 0 takes nothing, even when nothing else is left.
- */
+/** Chooses where a request goes: by weight, and on a sticky route the same for the same caller. */
 export function chooseDestination(
-  destinations: readonly CompiledDestination[],
+  route: CompiledRoute,
+  query: RouteQuery,
   random: Random,
 ): CompiledDestination | undefined {
-  const only = destinations[0];
-  if (destinations.length === 1) {
-    return only && only.weight > 0 && only.cluster.hasEndpoints ? only : undefined;
-  }
-  let total = 0;
-  for (const destination of destinations) {
-    if (destination.cluster.hasEndpoints) total += destination.weight;
-  }
-  if (total === 0) return undefined;
-  let mark = random() * total;
-  for (const destination of destinations) {
-    if (!destination.cluster.hasEndpoints) continue;
-    mark -= destination.weight;
-    if (mark < 0) return destination;
-  }
-  return undefined;
+  const { destinations, sticky } = route;
+  const caller = sticky === undefined ? undefined : callerOf(sticky, query);
+  return caller === undefined
+    ? chooseByWeight(destinations, random)
+    : chooseForCaller(destinations, caller);
 }

@@ -1,0 +1,110 @@
+import type { CatalogueUpdate, ServiceSummary } from '../ports/catalogue.ts';
+import type { Instance, InstanceRef, ServiceView } from './instance.ts';
+import type { StoredRoute } from './route.ts';
+import { type ServiceKey, serviceId } from './service.ts';
+import type { StoredTrafficPolicy } from './traffic-policy.ts';
+
+/** What a copy of a catalogue knows at one moment. */
+export interface CatalogueState {
+  revision: number;
+  readonly views: Map<string, ServiceView>;
+  /** Keyed `namespace/id`. */
+  readonly instances: Map<string, Instance>;
+  routes: readonly StoredRoute[];
+  policies: readonly StoredTrafficPolicy[];
+}
+
+/** Nothing known. */
+export function emptyCatalogue(): CatalogueState {
+  return { revision: 0, views: new Map(), instances: new Map(), routes: [], policies: [] };
+}
+
+/** Puts a whole view in the place of the service's last one. */
+export function putCatalogueView(state: CatalogueState, view: ServiceView): void {
+  const id = serviceId(view.service);
+  for (const old of state.views.get(id)?.instances ?? []) state.instances.delete(refKey(old));
+  if (view.instances.length === 0) state.views.delete(id);
+  else state.views.set(id, view);
+  for (const instance of view.instances) state.instances.set(refKey(instance), instance);
+  state.revision = Math.max(state.revision, view.revision);
+}
+
+/** What subscribers of `before` have to be told so that they know `after`. */
+export function catalogueDifference(
+  before: CatalogueState,
+  after: CatalogueState,
+): CatalogueUpdate {
+  const views: ServiceView[] = [];
+  for (const [id, view] of after.views) {
+    const old = before.views.get(id);
+    if (!old || old.revision !== view.revision || !sameRoutability(old, view)) views.push(view);
+  }
+  for (const [id, view] of before.views) {
+    if (after.views.has(id)) continue;
+    views.push({ service: view.service, revision: after.revision, instances: [] });
+  }
+  const sameRoutes =
+    before.routes.length === after.routes.length &&
+    before.routes.every((route, index) => {
+      const other = after.routes[index];
+      return (
+        route.name === other?.name &&
+        route.namespace === other.namespace &&
+        route.createRevision === other.createRevision &&
+        route.modifyRevision === other.modifyRevision
+      );
+    });
+  return {
+    revision: after.revision,
+    views,
+    ...(sameRoutes ? {} : { routes: after.routes }),
+  };
+}
+
+/** A registry that lost its data may give an old revision to another content. */
+function sameRoutability(a: ServiceView, b: ServiceView): boolean {
+  return (
+    a.instances.length === b.instances.length &&
+    a.instances.every((instance, index) => {
+      const other = b.instances[index];
+      return (
+        instance.id === other?.id &&
+        instance.address === other.address &&
+        instance.port === other.port &&
+        instance.modifyRevision === other.modifyRevision &&
+        instance.routable === other.routable
+      );
+    })
+  );
+}
+
+/** The services as a `CatalogueReader` lists them. */
+export function summariseCatalogue(
+  state: CatalogueState,
+  namespace?: string,
+): readonly ServiceSummary[] {
+  const summaries: ServiceSummary[] = [];
+  for (const view of state.views.values()) {
+    if (namespace !== undefined && view.service.namespace !== namespace) continue;
+    summaries.push({
+      service: view.service,
+      revision: view.revision,
+      instances: view.instances.length,
+      routable: view.instances.filter((instance) => instance.routable).length,
+      protected: view.protection !== undefined,
+    });
+  }
+  return summaries;
+}
+
+/** The instance of that id, if it is known. */
+export function findCatalogueInstance(
+  state: CatalogueState,
+  ref: InstanceRef,
+): Instance | undefined {
+  return state.instances.get(`${ref.namespace}/${ref.id}`);
+}
+
+function refKey(instance: { readonly service: ServiceKey; readonly id: string }): string {
+  return `${instance.service.namespace}/${instance.id}`;
+}
