@@ -1,7 +1,6 @@
-import { serviceId } from '@portolan/core';
+import { type CatalogueState, emptyCatalogue, putCatalogueView, serviceId } from '@portolan/core';
 import { fromRouteDocument, fromViewDocument } from '../wire/from-wire.ts';
 import { WireReader } from '../wire/wire-reader.ts';
-import { emptyState, type MirrorState, putView } from './mirror-state.ts';
 
 /** The wire documents behind a state: what is written to disk is what the registry sent. */
 export interface SnapshotDocuments {
@@ -25,13 +24,13 @@ export function toSnapshot(
 
 /** Throws when the document is not a whole snapshot. */
 export function parseSnapshot(document: unknown): {
-  readonly state: MirrorState;
+  readonly state: CatalogueState;
   readonly documents: SnapshotDocuments;
 } {
   const reader = new WireReader(document);
-  const state = emptyState();
+  const state = emptyCatalogue();
   const documents: SnapshotDocuments = { views: new Map(), routes: [] };
-  for (const view of reader.list('views', fromViewDocument)) putView(state, view);
+  for (const view of reader.list('views', fromViewDocument)) putCatalogueView(state, view);
   const raw = document as {
     readonly views: readonly unknown[];
     readonly routes: readonly unknown[];

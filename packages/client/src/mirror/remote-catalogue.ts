@@ -1,12 +1,18 @@
 import {
   type CatalogueReader,
+  type CatalogueState,
   type CatalogueUpdate,
   type Clock,
+  catalogueDifference,
+  emptyCatalogue,
+  findCatalogueInstance,
   type Logger,
   NO_LOGGER,
+  putCatalogueView,
   type Random,
   type ServiceView,
   serviceId,
+  summariseCatalogue,
 } from '@portolan/core';
 import { parseData, toPortolanError } from '../discover/view-follower.ts';
 import { createSnapshotFile } from '../disk/snapshot-file.ts';
@@ -19,14 +25,6 @@ import { systemClock } from '../time/system-clock.ts';
 import { fromRouteDocument, fromViewDocument } from '../wire/from-wire.ts';
 import { WireReader } from '../wire/wire-reader.ts';
 import { parseSnapshot, type SnapshotDocuments, toSnapshot } from './mirror-snapshot.ts';
-import {
-  difference,
-  emptyState,
-  findInstance,
-  type MirrorState,
-  putView,
-  summarise,
-} from './mirror-state.ts';
 
 export interface RemoteCatalogueOptions {
   readonly url?: string;
@@ -85,7 +83,7 @@ export function createRemoteCatalogue(
   const listeners = new Set<(update: CatalogueUpdate) => void>();
   const serviceListeners = new Map<string, Set<(view: ServiceView) => void>>();
 
-  let state: MirrorState = emptyState();
+  let state: CatalogueState = emptyCatalogue();
   let documents: SnapshotDocuments = { views: new Map(), routes: [] };
   /** Services kept although a registry that lost data does not know them; until the grace ends. */
   const kept = new Set<string>();
@@ -109,14 +107,14 @@ export function createRemoteCatalogue(
     }
   }
 
-  function replaceState(next: MirrorState, nextDocuments: SnapshotDocuments): void {
-    const update = difference(state, next);
+  function replaceState(next: CatalogueState, nextDocuments: SnapshotDocuments): void {
+    const update = catalogueDifference(state, next);
     state = next;
     documents = nextDocuments;
     publish(update);
   }
 
-  function keepLostServices(next: MirrorState, nextDocuments: SnapshotDocuments): void {
+  function keepLostServices(next: CatalogueState, nextDocuments: SnapshotDocuments): void {
     graceTimer?.cancel();
     kept.clear();
     if (state.revision <= next.revision) return;
@@ -124,7 +122,7 @@ export function createRemoteCatalogue(
       if (next.views.has(id)) continue;
       kept.add(id);
       const revision = next.revision;
-      putView(next, { ...view, revision: 0 });
+      putCatalogueView(next, { ...view, revision: 0 });
       next.revision = revision;
       const document = documents.views.get(id);
       if (document !== undefined) nextDocuments.views.set(id, document);
@@ -144,7 +142,7 @@ export function createRemoteCatalogue(
     const views = [...kept].flatMap((id) => state.views.get(id) ?? []);
     kept.clear();
     const empty = views.map((view) => ({ ...view, revision: state.revision, instances: [] }));
-    for (const view of empty) putView(state, view);
+    for (const view of empty) putCatalogueView(state, view);
     for (const view of views) documents.views.delete(serviceId(view.service));
     publish({ revision: state.revision, views: empty });
     save();
@@ -156,14 +154,14 @@ export function createRemoteCatalogue(
 
   /** Handles the events of one connection; a sync in the making lives and dies with it. */
   function createReceiver(): (event: SseEvent) => void {
-    let aside: { state: MirrorState; documents: SnapshotDocuments } | undefined;
+    let aside: { state: CatalogueState; documents: SnapshotDocuments } | undefined;
     let synced = false;
 
     function onView(document: unknown): void {
       const view = fromViewDocument(document);
       const id = serviceId(view.service);
       const target = aside ?? { state, documents };
-      putView(target.state, view);
+      putCatalogueView(target.state, view);
       if (view.instances.length > 0) target.documents.views.set(id, document);
       else target.documents.views.delete(id);
       if (aside) return;
@@ -182,7 +180,7 @@ export function createRemoteCatalogue(
         aside.documents.routes = raw;
         return;
       }
-      const update = difference(state, { ...state, routes });
+      const update = catalogueDifference(state, { ...state, routes });
       state.routes = routes;
       documents.routes = raw;
       for (const route of routes) state.revision = Math.max(state.revision, route.modifyRevision);
@@ -217,7 +215,7 @@ export function createRemoteCatalogue(
       else if (event.type === 'routes') onRoutes(document);
       else if (event.type === 'ready') onReady(new WireReader(document).number('revision'));
       else if (event.type === 'sync' && new WireReader(document).boolean('full')) {
-        aside = { state: emptyState(), documents: { views: new Map(), routes: [] } };
+        aside = { state: emptyCatalogue(), documents: { views: new Map(), routes: [] } };
       }
     };
   }
@@ -286,9 +284,9 @@ export function createRemoteCatalogue(
       return stale;
     },
     ready,
-    services: (namespace) => summarise(state, namespace),
+    services: (namespace) => summariseCatalogue(state, namespace),
     view: (service) => state.views.get(serviceId(service)),
-    instance: (ref) => findInstance(state, ref),
+    instance: (ref) => findCatalogueInstance(state, ref),
     routes: () => state.routes,
     policies: () => state.policies,
     subscribe(listener) {
