@@ -37,6 +37,7 @@ export {
   PROTOCOL_ERRORS,
   type ProtocolErrorCode,
 } from './protocol/protocol-error.ts';
+export type { ClientCertificate, ConnectionFacts, TlsFacts } from './server/connection-facts.ts';
 export {
   createHttpServer,
   type FaultReply,
@@ -44,6 +45,10 @@ export {
   type HttpServerDeps,
   type HttpServerOptions,
 } from './server/http-server.ts';
-export type { ExchangeHandler, ServerExchange } from './server/server-exchange.ts';
+export type {
+  ExchangeHandler,
+  ExchangeProtocol,
+  ServerExchange,
+} from './server/server-exchange.ts';
 export { DEFAULT_SERVER_LIMITS, type HttpServerLimits } from './server/server-limits.ts';
 export { TimerWheel, WheelTimer } from './time/timer-wheel.ts';

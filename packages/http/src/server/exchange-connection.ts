@@ -1,9 +1,11 @@
 import type { Socket } from 'node:net';
 import type { MessageWriter } from '../message/message-writer.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
 
 /** What an exchange needs of the connection that carries it. */
 export interface ExchangeConnection {
   readonly remoteAddress: string;
+  readonly facts: ConnectionFacts;
   readonly writer: MessageWriter;
   readonly responseEnded: boolean;
   readonly needsDrain: boolean;

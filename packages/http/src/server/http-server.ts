@@ -125,7 +125,8 @@ class SocketServer implements HttpServer, ConnectionOwner {
       return;
     }
     this.#perIp.set(ip, fromIp + 1);
-    this.#connections.add(new ServerConnection(socket, this));
+    const facts = { remoteAddress: ip, localPort: socket.localPort ?? 0, tls: undefined };
+    this.#connections.add(new ServerConnection(socket, this, facts));
   }
 
   begin(exchange: ServerExchange): void {

@@ -7,8 +7,10 @@ import { CR, LF } from '../protocol/byte-classes.ts';
 import { HttpProtocolError } from '../protocol/protocol-error.ts';
 import { type TimerWheel, WheelTimer } from '../time/timer-wheel.ts';
 import { type PieceTaker, takePieces } from '../transport/socket-reader.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
 import type { ExchangeConnection } from './exchange-connection.ts';
-import { ServerExchange } from './server-exchange.ts';
+import { Http1Exchange } from './http1-exchange.ts';
+import type { ServerExchange } from './server-exchange.ts';
 import type { HttpServerLimits } from './server-limits.ts';
 import { WriteWatch } from './write-watch.ts';
 
@@ -34,6 +36,7 @@ const MAX_LINGER_BYTES = 1_048_576;
 /** One client connection: strictly one exchange at a time, its bytes taken only when they are wanted. */
 export class ServerConnection implements ExchangeConnection, PieceTaker {
   readonly remoteAddress: string;
+  readonly facts: ConnectionFacts;
   readonly writer: MessageWriter;
   responseEnded = false;
   readonly #socket: Socket;
@@ -44,7 +47,7 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
   readonly #writeWatch: WriteWatch;
   readonly #leaveReads: () => void;
   #phase: Phase = 'idle';
-  #exchange: ServerExchange | undefined;
+  #exchange: Http1Exchange | undefined;
   #held: Buffer[] = [];
   #heldBytes = 0;
   #processing = false;
@@ -57,10 +60,11 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
   #windowBytes = 0;
   #unreadBytes = 0;
 
-  constructor(socket: Socket, owner: ConnectionOwner) {
+  constructor(socket: Socket, owner: ConnectionOwner, facts: ConnectionFacts) {
     this.#socket = socket;
     this.#owner = owner;
-    this.remoteAddress = socket.remoteAddress ?? '';
+    this.facts = facts;
+    this.remoteAddress = facts.remoteAddress;
     this.writer = new MessageWriter(socket);
     this.#decoder = new BodyDecoder(owner.limits);
     this.#collector = new HeadCollector(owner.limits.headBytes);
@@ -310,7 +314,7 @@ export class ServerConnection implements ExchangeConnection, PieceTaker {
     this.#unreadBytes = 0;
     this.#decoder.start(head.framing);
     this.#owner.wheel.disarm(this.#readTimer);
-    const exchange = new ServerExchange(this, head);
+    const exchange = new Http1Exchange(this, head);
     this.#exchange = exchange;
     this.#owner.begin(exchange);
   }
