@@ -147,6 +147,7 @@ export async function askRunningParts(): Promise<RunningParts> {
       readiness: createReadinessBoard(),
       stack,
       stopping: stopping.signal,
+      sharesPorts: false,
       listeners: {},
     };
     const started = startMirror(context, 'http://127.0.0.1:1').catch(() => undefined);

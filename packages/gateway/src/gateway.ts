@@ -52,10 +52,19 @@ export interface GatewayStats {
   readonly ejected: number;
 }
 
+export interface ListenOptions {
+  /** The port is shared with other processes that say so too. */
+  readonly reusePort?: boolean;
+}
+
 /** The data plane: one listener that forwards to what the catalogue knows. */
 export interface Gateway {
   /** Resolves with the bound port once requests are served. */
-  listen(host: string, port: number): Promise<{ readonly host: string; readonly port: number }>;
+  listen(
+    host: string,
+    port: number,
+    options?: ListenOptions,
+  ): Promise<{ readonly host: string; readonly port: number }>;
   /** Stops accepting, lets what is under way finish for up to `drainMs`, then cuts the rest. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
   stats(): GatewayStats;
@@ -254,13 +263,13 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   const unsubscribe = catalogue.subscribe(onUpdate);
 
   return {
-    async listen(host, wanted) {
+    async listen(host, wanted, options = {}) {
       const limit = new Promise<void>((resolve) => {
         firstResolveLimit = clock.setTimer(FIRST_RESOLVE_LIMIT_MS, resolve);
       });
       await Promise.race([resolver.settled(), limit]);
       firstResolveLimit?.cancel();
-      const bound = await server.listen({ host, port: wanted });
+      const bound = await server.listen({ host, port: wanted, ...options });
       port = bound.port;
       return { host: bound.address, port: bound.port };
     },

@@ -59,6 +59,7 @@ export async function startServer(
     addressPolicy: createSwappableAddressPolicy(firstDialPolicy(config)),
     readiness: createReadinessBoard(),
     stack: new ShutdownStack(deps),
+    sharesPorts: false,
     listeners: {},
   };
   const started = context.readiness.hold('starting');

@@ -34,10 +34,18 @@ export interface HttpServerDeps {
   readonly wheel?: TimerWheel;
 }
 
+export interface ListenTarget {
+  readonly host: string;
+  readonly port: number;
+  readonly backlog?: number;
+  /** Other processes may listen there too, if they say so as well: the kernel spreads the connections over them. */
+  readonly reusePort?: boolean;
+}
+
 /** A listener and its connections. */
 export interface HttpServer {
   /** Resolves once it listens, with the port it got; rejects when it cannot. */
-  listen(address: { host: string; port: number; backlog?: number }): Promise<AddressInfo>;
+  listen(address: ListenTarget): Promise<AddressInfo>;
   /** Takes a connection made elsewhere, such as a TLS socket after its handshake; it has to allow half-open. */
   accept(socket: Socket): void;
   readonly connections: number;
@@ -91,7 +99,7 @@ class SocketServer implements HttpServer, ConnectionOwner {
     return busy;
   }
 
-  listen(address: { host: string; port: number; backlog?: number }): Promise<AddressInfo> {
+  listen(address: ListenTarget): Promise<AddressInfo> {
     return new Promise((resolve, reject) => {
       this.#listener.once('error', reject);
       this.#listener.listen(address, () => {

@@ -30,7 +30,7 @@ export async function startGateway(
   });
   const what = { name: 'gateway', setting: 'gateway.listen', flag: '--gateway' };
   context.listeners.gateway = await bind(what, context.config.gateway.listen, ({ host, port }) =>
-    gateway.listen(host, port),
+    gateway.listen(host, port, { reusePort: context.sharesPorts }),
   );
   return gateway;
 }

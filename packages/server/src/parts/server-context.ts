@@ -23,6 +23,8 @@ export interface ServerContext {
   readonly stack: ShutdownStack;
   /** Aborts when the server is to stop, also while it starts. */
   readonly stopping: AbortSignal;
+  /** Whether the gateway's ports are shared with the other workers of it. */
+  readonly sharesPorts: boolean;
   /** Where we listen, filled as the listeners come up. */
   readonly listeners: { control?: ListenAddress; gateway?: ListenAddress };
 }
