@@ -7,6 +7,15 @@ export type { HostPool, PoolLimits } from './client/host-pool.ts';
 export { UpstreamError, type UpstreamErrorCode } from './client/upstream-error.ts';
 export type { UpstreamExchange, UpstreamHandler } from './client/upstream-exchange.ts';
 export {
+  brokenTransport,
+  createUpstreamTransport,
+  PLAIN_HTTP_1,
+  type ProxySource,
+  type UpstreamTlsOptions,
+  type UpstreamTransport,
+  type UpstreamTransportOptions,
+} from './client/upstream-transport.ts';
+export {
   type CanonicalTarget,
   type CanonicalTargetPolicy,
   canonicalTarget,

@@ -12,6 +12,15 @@ export const GATEWAY_ERRORS = {
   UPSTREAM_OVERFLOW: { status: 503, message: 'Every endpoint is at its limit of requests' },
   SHUTTING_DOWN: { status: 503, message: 'The gateway is shutting down' },
   UPSTREAM_CONNECT_FAILED: { status: 502, message: 'No connection to the upstream could be made' },
+  UPSTREAM_TLS_FAILED: {
+    status: 502,
+    message: 'The upstream could not be reached over TLS, or its certificate is not to be trusted',
+  },
+  UPSTREAM_STREAM_REFUSED: { status: 503, message: 'The upstream refuses requests for now' },
+  UPSTREAM_UPGRADE_UNSUPPORTED: {
+    status: 502,
+    message: 'The upstream is spoken to by HTTP/2, which does not switch protocols',
+  },
   UPSTREAM_CONNECTION_LOST: {
     status: 502,
     message: 'The upstream closed the connection before it answered',

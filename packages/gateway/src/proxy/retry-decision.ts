@@ -15,6 +15,8 @@ export function isUnsent(failure: AttemptFailure): boolean {
   switch (failure) {
     case 'CONNECT_FAILED':
     case 'CONNECT_TIMEOUT':
+    case 'TLS_FAILED':
+    case 'STREAM_REFUSED':
     case 'POOL_CLOSED':
     case 'QUEUE_FULL':
     case 'QUEUE_TIMEOUT':
@@ -30,8 +32,11 @@ export function outlierSignal(failure: AttemptFailure): OutlierSignal | undefine
     case 'POOL_CLOSED':
     case 'QUEUE_FULL':
     case 'QUEUE_TIMEOUT':
+    case 'STREAM_REFUSED':
+    case 'UPGRADE_UNSUPPORTED':
       return undefined;
     case 'CONNECT_FAILED':
+    case 'TLS_FAILED':
       return 'connect-failure';
     case 'CONNECT_TIMEOUT':
       return 'connect-timeout';
@@ -81,6 +86,12 @@ export function failureCode(failure: AttemptFailure): GatewayErrorCode {
     case 'CONNECT_TIMEOUT':
     case 'POOL_CLOSED':
       return 'UPSTREAM_CONNECT_FAILED';
+    case 'TLS_FAILED':
+      return 'UPSTREAM_TLS_FAILED';
+    case 'STREAM_REFUSED':
+      return 'UPSTREAM_STREAM_REFUSED';
+    case 'UPGRADE_UNSUPPORTED':
+      return 'UPSTREAM_UPGRADE_UNSUPPORTED';
     case 'QUEUE_FULL':
     case 'QUEUE_TIMEOUT':
       return 'UPSTREAM_OVERFLOW';

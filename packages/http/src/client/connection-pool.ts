@@ -4,8 +4,10 @@ import { DEFAULT_CHUNKED_LIMITS } from '../message/chunked-decoder.ts';
 import { DEFAULT_HEAD_LIMITS } from '../message/request-head.ts';
 import { TimerWheel } from '../time/timer-wheel.ts';
 import { dialTcp } from '../transport/socket-reader.ts';
+import { HostBook } from './host-book.ts';
 import { HostPool, type HostPoolOwner, type PoolLimits } from './host-pool.ts';
 import { UpstreamExchange, type UpstreamHandler } from './upstream-exchange.ts';
+import { PLAIN_HTTP_1, type ProxySource, type UpstreamTransport } from './upstream-transport.ts';
 
 export const DEFAULT_POOL_LIMITS: PoolLimits = {
   ...DEFAULT_HEAD_LIMITS,
@@ -34,8 +36,10 @@ export class ConnectionPool implements HostPoolOwner {
   readonly wheel: TimerWheel;
   readonly #ownsWheel: boolean;
   readonly #dial: (address: string, port: number) => Socket;
-  /** By address and then by port, so that finding one makes no key. */
-  readonly #hosts = new Map<string, Map<number, HostPool>>();
+  /** Plain HTTP/1.1, which most upstreams speak. */
+  readonly #hosts = new HostBook();
+  /** All others, by the transport's key and the PROXY protocol's source. */
+  readonly #books = new Map<string, HostBook>();
   /** Forgotten or closed, with exchanges under way: their timers are still needed. */
   readonly #ending = new Set<HostPool>();
   #closed = false;
@@ -51,40 +55,74 @@ export class ConnectionPool implements HostPoolOwner {
     this.#dial = deps.dial ?? dialTcp;
   }
 
-  /** Starts an exchange; its handler hears `onReady` when a connection is there, or `onError`. */
-  connect(address: string, port: number, handler: UpstreamHandler): UpstreamExchange {
+  /**
+   * Starts an exchange; its handler hears `onReady` when a connection is there, or `onError`. `source` is told where the
+   * transport speaks the PROXY protocol: such connections are kept by client.
+   */
+  connect(
+    address: string,
+    port: number,
+    handler: UpstreamHandler,
+    transport: UpstreamTransport = PLAIN_HTTP_1,
+    source?: ProxySource,
+  ): UpstreamExchange {
     const exchange = new UpstreamExchange(handler);
-    this.host(address, port).take(exchange);
+    this.host(address, port, transport, source).take(exchange);
     return exchange;
   }
 
   /** The pool of one upstream; worth keeping by who calls it often, and valid until `forget` or `close`. */
-  host(address: string, port: number): HostPool {
-    const known = this.#hosts.get(address)?.get(port);
+  host(
+    address: string,
+    port: number,
+    transport: UpstreamTransport = PLAIN_HTTP_1,
+    source?: ProxySource,
+  ): HostPool {
+    const book = transport === PLAIN_HTTP_1 ? this.#hosts : this.#book(transport, source);
+    const known = book.get(address, port);
     if (known !== undefined) return known;
-    const host = new HostPool(address, port, this, this.#closed);
-    if (this.#closed) return host;
-    const ports = this.#hosts.get(address) ?? new Map<number, HostPool>();
-    this.#hosts.set(address, ports.set(port, host));
+    const host = new HostPool({ address, port, transport, source }, this, this.#closed);
+    if (!this.#closed) book.set(address, port, host);
     return host;
   }
 
   /** Closes an upstream's idle connections, and the others after their exchange: it was deregistered. */
   forget(address: string, port: number): void {
-    const ports = this.#hosts.get(address);
-    const host = ports?.get(port);
-    if (ports === undefined || host === undefined) return;
-    ports.delete(port);
-    if (ports.size === 0) this.#hosts.delete(address);
-    this.#end(host);
+    const plain = this.#hosts.remove(address, port);
+    if (plain !== undefined) this.#end(plain);
+    for (const [key, book] of this.#books) {
+      const host = book.remove(address, port);
+      if (host !== undefined) this.#end(host);
+      if (book.isEmpty) this.#books.delete(key);
+    }
+  }
+
+  #book(transport: UpstreamTransport, source: ProxySource | undefined): HostBook {
+    const key = bookKey(transport, source);
+    let book = this.#books.get(key);
+    if (book === undefined) {
+      book = new HostBook();
+      this.#books.set(key, book);
+    }
+    return book;
   }
 
   emptied(host: HostPool): void {
-    this.#ending.delete(host);
-    this.#closeWheelIfUnused();
+    if (this.#ending.delete(host)) {
+      this.#closeWheelIfUnused();
+      return;
+    }
+    // Pools of the PROXY protocol come and go with clients; the others are as many as there are upstreams.
+    const { address, port, transport, source } = host.target;
+    if (source === undefined || transport.proxyProtocol === undefined) return;
+    const key = bookKey(transport, source);
+    const book = this.#books.get(key);
+    if (book?.get(address, port) !== host) return;
+    book.remove(address, port);
+    if (book.isEmpty) this.#books.delete(key);
   }
 
-  dial(address: string, port: number): Socket {
+  dialTcp(address: string, port: number): Socket {
     return this.#dial(address, port);
   }
 
@@ -102,10 +140,11 @@ export class ConnectionPool implements HostPoolOwner {
   /** Closes idle connections at once and the others after their exchange; waiting exchanges fail. */
   close(): void {
     this.#closed = true;
-    for (const ports of this.#hosts.values()) {
-      for (const host of ports.values()) this.#end(host);
+    for (const book of [this.#hosts, ...this.#books.values()]) {
+      for (const host of book.values()) this.#end(host);
+      book.clear();
     }
-    this.#hosts.clear();
+    this.#books.clear();
     this.#closeWheelIfUnused();
   }
 
@@ -127,4 +166,10 @@ export class ConnectionPool implements HostPoolOwner {
     this.#pollPlanned = this.#afterThis.length > 0 || this.#afterNext.length > 0;
     if (this.#pollPlanned) setImmediate(this.#turn);
   };
+}
+
+function bookKey(transport: UpstreamTransport, source: ProxySource | undefined): string {
+  if (transport.proxyProtocol === undefined || source === undefined) return transport.key;
+  const { sourceAddress, sourcePort, destinationAddress, destinationPort } = source;
+  return `${transport.key} ${sourceAddress} ${sourcePort} ${destinationAddress} ${destinationPort}`;
 }

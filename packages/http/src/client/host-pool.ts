@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { type TimerWheel, WheelTimer } from '../time/timer-wheel.ts';
+import { Dial, type DialOwner, type DialTarget } from './dial.ts';
 import {
   UpstreamConnection,
   type UpstreamLimits,
@@ -23,7 +24,7 @@ export interface PoolLimits extends UpstreamLimits {
 export interface HostPoolOwner {
   readonly limits: PoolLimits;
   readonly wheel: TimerWheel;
-  dial(address: string, port: number): Socket;
+  dialTcp(address: string, port: number): Socket;
   afterPoll(task: () => void): void;
   /** The last connection of a closed pool is gone. */
   emptied(host: HostPool): void;
@@ -35,24 +36,28 @@ interface Waiter {
 }
 
 /** The connections to one upstream and who waits for one. */
-export class HostPool implements UpstreamOwner {
+export class HostPool implements UpstreamOwner, DialOwner {
   readonly limits: PoolLimits;
   readonly wheel: TimerWheel;
-  readonly #address: string;
-  readonly #port: number;
+  readonly target: DialTarget;
+  readonly connectTimeoutMs: number;
+  /** For this very target, so that no session is ever resumed under another name or with another trust (CVE-2026-48934). */
+  tlsSession: Buffer | undefined;
   readonly #owner: HostPoolOwner;
   readonly #connections = new Set<UpstreamConnection>();
   readonly #idle: UpstreamConnection[] = [];
-  readonly #dialling = new Set<Socket>();
+  readonly #dialling = new Set<Dial>();
   readonly #waiting: Waiter[] = [];
+  /** Handed over after the next poll. */
+  #proving = 0;
   #closed: boolean;
 
-  constructor(address: string, port: number, owner: HostPoolOwner, closed: boolean) {
-    this.#address = address;
-    this.#port = port;
+  constructor(target: DialTarget, owner: HostPoolOwner, closed: boolean) {
+    this.target = target;
     this.#owner = owner;
     this.limits = owner.limits;
     this.wheel = owner.wheel;
+    this.connectTimeoutMs = target.transport.connectTimeoutMs ?? owner.limits.connectTimeoutMs;
     this.#closed = closed;
   }
 
@@ -73,6 +78,11 @@ export class HostPool implements UpstreamOwner {
   take(exchange: UpstreamExchange): void {
     if (this.#closed) {
       exchange.fail(new UpstreamError('POOL_CLOSED', 'The pool is closed'));
+      return;
+    }
+    const { fault } = this.target.transport;
+    if (fault !== undefined) {
+      exchange.fail(new UpstreamError('TLS_FAILED', `The transport cannot be used: ${fault}`));
       return;
     }
     const connection = this.#idle.pop();
@@ -112,14 +122,22 @@ export class HostPool implements UpstreamOwner {
     const at = this.#idle.lastIndexOf(connection);
     if (at >= 0) this.#idle.splice(at, 1);
     if (this.#waiting.length > 0) this.#dialIfNeeded();
-    if (this.#closed && this.size === 0) this.#owner.emptied(this);
+    this.#tellIfEmpty();
+  }
+
+  dialTcp(address: string, port: number): Socket {
+    return this.#owner.dialTcp(address, port);
+  }
+
+  keepTlsSession(session: Buffer | undefined): void {
+    this.tlsSession = session;
   }
 
   /** Closes idle connections at once and the others after their exchange; waiting exchanges fail. */
   close(): void {
     this.#closed = true;
     for (const connection of this.#idle.splice(0)) connection.destroy();
-    for (const socket of this.#dialling) socket.destroy();
+    for (const dial of this.#dialling) dial.cancel();
     this.#dialling.clear();
     for (const { exchange, timer } of this.#waiting.splice(0)) {
       this.wheel.disarm(timer);
@@ -133,11 +151,16 @@ export class HostPool implements UpstreamOwner {
    */
   #prove(connection: UpstreamConnection, exchange: UpstreamExchange): void {
     connection.park();
+    this.#proving++;
     this.#owner.afterPoll(() => {
+      this.#proving--;
       if (exchange.ended) {
         if (connection.usable) this.released(connection);
       } else if (connection.usable) connection.carry(exchange);
-      else this.take(exchange);
+      else {
+        this.take(exchange);
+        this.#tellIfEmpty();
+      }
     });
   }
 
@@ -163,35 +186,35 @@ export class HostPool implements UpstreamOwner {
   #dialIfNeeded(): void {
     if (this.#closed || this.#dialling.size >= this.#waiting.length) return;
     if (this.size >= this.limits.maxConnections) return;
-    const socket = this.#owner.dial(this.#address, this.#port);
-    this.#dialling.add(socket);
-    const timer = new WheelTimer(() => {
-      failed(new UpstreamError('CONNECT_TIMEOUT', 'The upstream did not accept in time'));
+    const dial = new Dial(this.target, this);
+    this.#dialling.add(dial);
+    dial.start();
+  }
+
+  onDialled(dial: Dial, socket: Socket, protocol: 'http/1.1' | 'h2'): void {
+    this.#dialling.delete(dial);
+    if (protocol === 'h2') {
       socket.destroy();
-    });
-    this.wheel.arm(timer, this.limits.connectTimeoutMs);
-    const failed = (error: UpstreamError): void => {
-      this.wheel.disarm(timer);
-      if (!this.#dialling.delete(socket)) return;
-      this.#nextWaiting()?.fail(error);
-      if (this.#waiting.length > 0) this.#dialIfNeeded();
-    };
-    const onError = (cause: Error): void => {
-      failed(new UpstreamError('CONNECT_FAILED', 'The upstream cannot be reached', { cause }));
-    };
-    socket.on('error', onError);
-    socket.once('connect', () => {
-      this.wheel.disarm(timer);
-      if (!this.#dialling.delete(socket)) {
-        socket.destroy();
-        return;
-      }
-      const connection = new UpstreamConnection(socket, this);
-      socket.off('error', onError);
-      this.#connections.add(connection);
-      const exchange = this.#nextWaiting();
-      if (exchange !== undefined) connection.carry(exchange);
-      else this.released(connection);
-    });
+      this.onDialFailed(dial, new UpstreamError('CONNECT_FAILED', 'HTTP/2 is not spoken yet'));
+      return;
+    }
+    const connection = new UpstreamConnection(socket, this);
+    this.#connections.add(connection);
+    const exchange = this.#nextWaiting();
+    if (exchange !== undefined) connection.carry(exchange);
+    else this.released(connection);
+  }
+
+  onDialFailed(dial: Dial, error: UpstreamError): void {
+    this.#dialling.delete(dial);
+    this.#nextWaiting()?.fail(error);
+    if (this.#waiting.length > 0) this.#dialIfNeeded();
+    this.#tellIfEmpty();
+  }
+
+  #tellIfEmpty(): void {
+    if (this.size === 0 && this.#proving === 0 && this.#waiting.length === 0) {
+      this.#owner.emptied(this);
+    }
   }
 }

@@ -81,11 +81,23 @@ export class UpstreamConnection implements ExchangeCarrier, PieceTaker {
     this.#owner.wheel.arm(this.#timer, this.#owner.limits.idleTimeoutMs);
   }
 
-  send(exchange: UpstreamExchange, head: string, framing: BodyFraming, ended: boolean): void {
+  send(
+    exchange: UpstreamExchange,
+    method: string,
+    target: string,
+    lines: string,
+    framing: BodyFraming,
+    upgrade: string | undefined,
+  ): void {
     if (exchange !== this.#exchange) return;
+    let framingLine = '';
+    if (framing.kind === 'length') framingLine = `Content-Length: ${framing.length}\r\n`;
+    else if (framing.kind === 'chunked') framingLine = 'Transfer-Encoding: chunked\r\n';
+    if (upgrade !== undefined) framingLine += `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`;
     exchange.requestStarted = true;
-    this.#writer.begin(head, framing);
-    if (ended) this.#writer.end();
+    this.#writer.begin(`${method} ${target} HTTP/1.1\r\n${lines}${framingLine}\r\n`, framing);
+    const bodiless = framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0);
+    if (bodiless) this.#writer.end();
     else this.#writer.planFlush();
   }
 

@@ -4,6 +4,12 @@ export type UpstreamErrorCode =
   /** No connection could be made. */
   | 'CONNECT_FAILED'
   | 'CONNECT_TIMEOUT'
+  /** TLS could not be agreed on, or the certificate is not to be trusted; nothing was sent. */
+  | 'TLS_FAILED'
+  /** The upstream did not take the request and says so (HTTP/2): nothing was worked on. */
+  | 'STREAM_REFUSED'
+  /** A switch of protocols was asked of an HTTP/2 connection; nothing was sent. */
+  | 'UPGRADE_UNSUPPORTED'
   /** All connections are taken, and as many requests wait as may. */
   | 'QUEUE_FULL'
   | 'QUEUE_TIMEOUT'

@@ -23,7 +23,15 @@ export interface UpstreamHandler {
 
 /** What an exchange needs of the connection that carries it. */
 export interface ExchangeCarrier {
-  send(exchange: UpstreamExchange, head: string, framing: BodyFraming, ended: boolean): void;
+  /** Composes and sends the head in its protocol's form; `lines` are whole HTTP/1.1 header lines. */
+  send(
+    exchange: UpstreamExchange,
+    method: string,
+    target: string,
+    lines: string,
+    framing: BodyFraming,
+    upgrade: string | undefined,
+  ): void;
   write(piece: Buffer): boolean;
   end(piece?: Buffer, trailerLines?: string): void;
   setFlowing(flowing: boolean): void;
@@ -69,13 +77,7 @@ export class UpstreamExchange {
     if (this.ended || this.method !== '' || this.#carrier === undefined) return;
     this.method = method;
     this.upgrading = upgrade !== undefined;
-    let framingLine = '';
-    if (framing.kind === 'length') framingLine = `Content-Length: ${framing.length}\r\n`;
-    else if (framing.kind === 'chunked') framingLine = 'Transfer-Encoding: chunked\r\n';
-    if (upgrade !== undefined) framingLine += `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`;
-    const head = `${method} ${target} HTTP/1.1\r\n${lines}${framingLine}\r\n`;
-    const bodiless = framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0);
-    this.#carrier.send(this, head, framing, bodiless);
+    this.#carrier.send(this, method, target, lines, framing, upgrade);
   }
 
   /** A piece of the request's body; false says to wait for `onDrain`. */

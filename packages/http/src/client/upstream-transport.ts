@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+import { isIP } from 'node:net';
+import {
+  createSecureContext,
+  getCACertificates,
+  rootCertificates,
+  type SecureContext,
+} from 'node:tls';
+
+export interface UpstreamTlsOptions {
+  /** Sent as SNI and looked for in the certificate. Absent: no SNI, and the certificate has to name the IP address. */
+  readonly serverName?: string;
+  /** Authorities to trust in place of the system's. */
+  readonly caPem?: string;
+  /** Our own certificate and its key, where the upstream asks for one. */
+  readonly certPem?: string;
+  readonly keyPem?: string;
+  /** Default true; false takes any certificate from anybody. */
+  readonly verify?: boolean;
+  /** Default TLSv1.2. */
+  readonly minVersion?: 'TLSv1.2' | 'TLSv1.3';
+}
+
+export interface UpstreamTransportOptions {
+  /** Default `http/1.1`. `auto` lets TLS agree on it, HTTP/2 preferred; without TLS it is HTTP/1.1. */
+  readonly protocol?: 'http/1.1' | 'h2' | 'auto';
+  readonly tls?: UpstreamTlsOptions;
+  /** Tells the client's address ahead of the first byte; `ConnectionPool.connect` needs the `ProxySource` then. */
+  readonly proxyProtocol?: 1 | 2;
+  /** Absent: the pool's. */
+  readonly connectTimeoutMs?: number;
+}
+
+/** How an upstream is spoken to, ready to be dialled: the third part of a pool's key. Made by `createUpstreamTransport`. */
+export interface UpstreamTransport {
+  /** Equal exactly for transports that may share connections. */
+  readonly key: string;
+  readonly protocol: 'http/1.1' | 'h2' | 'auto';
+  readonly tls: CompiledUpstreamTls | undefined;
+  readonly proxyProtocol: 1 | 2 | undefined;
+  readonly connectTimeoutMs: number | undefined;
+  /** Why it cannot be used: every attempt fails with `TLS_FAILED` and nothing is dialled. */
+  readonly fault: string | undefined;
+}
+
+export interface CompiledUpstreamTls {
+  readonly serverName: string | undefined;
+  readonly verify: boolean;
+  readonly context: SecureContext;
+}
+
+/** Whose connection is told to an upstream by the PROXY protocol. */
+export interface ProxySource {
+  readonly sourceAddress: string;
+  readonly sourcePort: number;
+  readonly destinationAddress: string;
+  readonly destinationPort: number;
+}
+
+/** HTTP/1.1 over TCP. */
+export const PLAIN_HTTP_1: UpstreamTransport = {
+  key: '',
+  protocol: 'http/1.1',
+  tls: undefined,
+  proxyProtocol: undefined,
+  connectTimeoutMs: undefined,
+  fault: undefined,
+};
+
+/** A transport that fails every attempt: for settings that cannot be read, which must not mean "without TLS". */
+export function brokenTransport(fault: string): UpstreamTransport {
+  return { ...PLAIN_HTTP_1, key: `broken ${fault}`, fault };
+}
+
+// RFC 1123 §2.1, and underscores, which container networks use.
+const HOST_NAME = /^(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
+
+/** Reads certificates and makes the key; what cannot be read makes a transport whose `fault` says so. */
+export function createUpstreamTransport(options: UpstreamTransportOptions): UpstreamTransport {
+  const { tls, proxyProtocol, connectTimeoutMs } = options;
+  // Without TLS there is nothing to agree by.
+  const protocol =
+    options.protocol === 'auto' && tls === undefined
+      ? 'http/1.1'
+      : (options.protocol ?? 'http/1.1');
+  if (tls === undefined) {
+    if (protocol === 'http/1.1' && proxyProtocol === undefined && connectTimeoutMs === undefined) {
+      return PLAIN_HTTP_1;
+    }
+    const key = JSON.stringify([protocol, proxyProtocol, connectTimeoutMs]);
+    return { key, protocol, tls: undefined, proxyProtocol, connectTimeoutMs, fault: undefined };
+  }
+  try {
+    const compiled = compileTls(tls);
+    const secrets = createHash('sha256')
+      .update(JSON.stringify([tls.caPem, tls.certPem, tls.keyPem]))
+      .digest('base64');
+    const { serverName, verify } = compiled;
+    const minVersion = tls.minVersion ?? 'TLSv1.2';
+    // Whatever decides whom we trust is part of it, so that neither a connection nor a TLS session is ever shared across.
+    const key = JSON.stringify([
+      protocol,
+      proxyProtocol,
+      connectTimeoutMs,
+      serverName,
+      verify,
+      minVersion,
+      secrets,
+    ]);
+    return { key, protocol, tls: compiled, proxyProtocol, connectTimeoutMs, fault: undefined };
+  } catch (error) {
+    return brokenTransport(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function compileTls(tls: UpstreamTlsOptions): CompiledUpstreamTls {
+  const serverName = tls.serverName === undefined ? undefined : toServerName(tls.serverName);
+  if ((tls.certPem === undefined) !== (tls.keyPem === undefined)) {
+    throw new Error('A client certificate needs both certificate and key');
+  }
+  if (tls.caPem !== undefined && !tls.caPem.includes('-----BEGIN CERTIFICATE-----')) {
+    // Node takes a text without certificates for an empty list and would trust nobody, without a word.
+    throw new Error('The certificate authority holds no PEM certificate');
+  }
+  const context = createSecureContext({
+    ca: tls.caPem ?? systemAuthorities(),
+    minVersion: tls.minVersion ?? 'TLSv1.2',
+    ...(tls.certPem === undefined ? {} : { cert: tls.certPem, key: tls.keyPem }),
+  });
+  return { serverName, verify: tls.verify ?? true, context };
+}
+
+/** Lower case and without the root's dot; an IP address is no name (RFC 6066 §3). */
+function toServerName(name: string): string | undefined {
+  if (isIP(name) !== 0) return undefined;
+  const lower = name.toLowerCase().replace(/\.$/, '');
+  if (lower.length > 253 || !HOST_NAME.test(lower)) {
+    throw new Error(`The server name ${JSON.stringify(name)} is not a host name`);
+  }
+  return lower;
+}
+
+let authorities: string[] | undefined;
+
+function systemAuthorities(): string[] {
+  if (authorities === undefined) {
+    const system = getCACertificates('system');
+    // An image without any has what the runtime brings; NODE_EXTRA_CA_CERTS counts in both.
+    const base = system.length > 0 ? system : [...rootCertificates];
+    authorities = [...base, ...getCACertificates('extra')];
+  }
+  return authorities;
+}
