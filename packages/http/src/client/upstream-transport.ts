@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, createPrivateKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import {
   createSecureContext,
@@ -91,12 +91,11 @@ export function createUpstreamTransport(options: UpstreamTransportOptions): Upst
     return { key, protocol, tls: undefined, proxyProtocol, connectTimeoutMs, fault: undefined };
   }
   try {
-    const compiled = compileTls(tls);
     const secrets = createHash('sha256')
-      .update(JSON.stringify([tls.caPem, tls.certPem, tls.keyPem]))
+      .update(JSON.stringify([tls.caPem, tls.certPem, tls.keyPem, tls.minVersion]))
       .digest('base64');
+    const compiled = compileTls(tls, secrets);
     const { serverName, verify } = compiled;
-    const minVersion = tls.minVersion ?? 'TLSv1.2';
     // Whatever decides whom we trust is part of it, so that neither a connection nor a TLS session is ever shared across.
     const key = JSON.stringify([
       protocol,
@@ -104,7 +103,6 @@ export function createUpstreamTransport(options: UpstreamTransportOptions): Upst
       connectTimeoutMs,
       serverName,
       verify,
-      minVersion,
       secrets,
     ]);
     return { key, protocol, tls: compiled, proxyProtocol, connectTimeoutMs, fault: undefined };
@@ -113,21 +111,42 @@ export function createUpstreamTransport(options: UpstreamTransportOptions): Upst
   }
 }
 
-function compileTls(tls: UpstreamTlsOptions): CompiledUpstreamTls {
+function compileTls(tls: UpstreamTlsOptions, secrets: string): CompiledUpstreamTls {
   const serverName = tls.serverName === undefined ? undefined : toServerName(tls.serverName);
-  if ((tls.certPem === undefined) !== (tls.keyPem === undefined)) {
-    throw new Error('A client certificate needs both certificate and key');
-  }
+  return { serverName, verify: tls.verify ?? true, context: contextOf(tls, secrets) };
+}
+
+/** The latest contexts: services and instances share them, and reading the system's authorities takes a tenth of a second. */
+const contexts = new Map<string, SecureContext>();
+const MAX_CONTEXTS = 32;
+
+function contextOf(tls: UpstreamTlsOptions, secrets: string): SecureContext {
+  const known = contexts.get(secrets);
+  if (known !== undefined) return known;
+  // Node takes texts without certificates or keys for empty lists, and goes on without a word.
   if (tls.caPem !== undefined && !tls.caPem.includes('-----BEGIN CERTIFICATE-----')) {
-    // Node takes a text without certificates for an empty list and would trust nobody, without a word.
     throw new Error('The certificate authority holds no PEM certificate');
   }
+  checkClientCertificate(tls);
   const context = createSecureContext({
     ca: tls.caPem ?? systemAuthorities(),
     minVersion: tls.minVersion ?? 'TLSv1.2',
     ...(tls.certPem === undefined ? {} : { cert: tls.certPem, key: tls.keyPem }),
   });
-  return { serverName, verify: tls.verify ?? true, context };
+  const oldest = contexts.size < MAX_CONTEXTS ? undefined : contexts.keys().next().value;
+  if (oldest !== undefined) contexts.delete(oldest);
+  contexts.set(secrets, context);
+  return context;
+}
+
+function checkClientCertificate({ certPem, keyPem }: UpstreamTlsOptions): void {
+  if (certPem === undefined && keyPem === undefined) return;
+  if (certPem === undefined || keyPem === undefined) {
+    throw new Error('A client certificate needs both certificate and key');
+  }
+  if (!new X509Certificate(certPem).checkPrivateKey(createPrivateKey(keyPem))) {
+    throw new Error("The key is not that of the client's certificate");
+  }
 }
 
 /** Lower case and without the root's dot; an IP address is no name (RFC 6066 §3). */
