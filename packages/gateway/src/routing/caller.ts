@@ -1,4 +1,4 @@
-import { type CallerKey, hashText } from '@portolan/core';
+import type { CallerKey } from '@portolan/core';
 import type { RouteQuery } from './route-match.ts';
 
 /** What makes this request's caller the same as another's; undefined when the request does not say. */
@@ -13,12 +13,6 @@ export function callerOf(key: CallerKey, query: RouteQuery): string | undefined 
     case 'cookie':
       return cookieValue(query.header('cookie'), key.name);
   }
-}
-
-/** The hash of the caller, for balancers; 0 when the request does not say who calls. */
-export function callerHash(key: CallerKey, query: RouteQuery): number {
-  const caller = callerOf(key, query);
-  return caller === undefined ? 0 : hashText(caller);
 }
 
 /** The first cookie of that name (RFC 6265 §5.4; names compare exactly); quotes around the value are part of it. */
