@@ -6,7 +6,8 @@ import { toLatin1 } from '../protocol/latin1.ts';
 import { HttpProtocolError } from '../protocol/protocol-error.ts';
 import { TimerWheel } from '../time/timer-wheel.ts';
 import { adoptAccepted } from '../transport/socket-reader.ts';
-import { type ConnectionOwner, ServerConnection } from './server-connection.ts';
+import type { ConnectionOwner, OwnedConnection } from './connection-owner.ts';
+import { ServerConnection } from './server-connection.ts';
 import type { ServerExchange } from './server-exchange.ts';
 import { DEFAULT_SERVER_LIMITS, type HttpServerLimits } from './server-limits.ts';
 
@@ -70,7 +71,7 @@ class SocketServer implements HttpServer, ConnectionOwner {
   readonly #logger: Logger;
   readonly #ownsWheel: boolean;
   readonly #listener: Server;
-  readonly #connections = new Set<ServerConnection>();
+  readonly #connections = new Set<OwnedConnection>();
   readonly #perIp = new Map<string, number>();
   readonly #emptyWaiters: (() => void)[] = [];
   #dateSecond = -1;
@@ -172,7 +173,7 @@ class SocketServer implements HttpServer, ConnectionOwner {
     return this.#dateLine;
   }
 
-  closed(connection: ServerConnection): void {
+  closed(connection: OwnedConnection): void {
     if (!this.#connections.delete(connection)) return;
     const ip = connection.remoteAddress;
     const left = (this.#perIp.get(ip) ?? 1) - 1;

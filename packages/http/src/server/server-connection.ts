@@ -5,28 +5,13 @@ import { MessageWriter } from '../message/message-writer.ts';
 import { parseRequestHead, type RequestHead } from '../message/request-head.ts';
 import { CR, LF } from '../protocol/byte-classes.ts';
 import { HttpProtocolError } from '../protocol/protocol-error.ts';
-import { type TimerWheel, WheelTimer } from '../time/timer-wheel.ts';
+import { WheelTimer } from '../time/timer-wheel.ts';
 import { type PieceTaker, takePieces } from '../transport/socket-reader.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
+import type { ConnectionOwner, OwnedConnection } from './connection-owner.ts';
 import type { ExchangeConnection } from './exchange-connection.ts';
 import { Http1Exchange } from './http1-exchange.ts';
-import type { ServerExchange } from './server-exchange.ts';
-import type { HttpServerLimits } from './server-limits.ts';
 import { WriteWatch } from './write-watch.ts';
-
-/** What a connection needs of its server. */
-export interface ConnectionOwner {
-  readonly limits: HttpServerLimits;
-  readonly wheel: TimerWheel;
-  readonly draining: boolean;
-  begin(exchange: ServerExchange): void;
-  /** A handler threw at a piece of the body. */
-  failed(error: unknown, exchange: ServerExchange | undefined): void;
-  /** The whole reply to a fault, with `Connection: close`. */
-  faultReply(error: HttpProtocolError): string;
-  dateLine(): string;
-  closed(connection: ServerConnection): void;
-}
 
 type Phase = 'idle' | 'head' | 'exchange' | 'lingering' | 'upgraded' | 'closed';
 
@@ -34,7 +19,7 @@ const MAX_HELD_PIECES = 64;
 const MAX_LINGER_BYTES = 1_048_576;
 
 /** One client connection: strictly one exchange at a time, its bytes taken only when they are wanted. */
-export class ServerConnection implements ExchangeConnection, PieceTaker {
+export class ServerConnection implements ExchangeConnection, OwnedConnection, PieceTaker {
   readonly remoteAddress: string;
   readonly facts: ConnectionFacts;
   readonly writer: MessageWriter;
