@@ -15,6 +15,7 @@ export {
   type UpstreamTransport,
   type UpstreamTransportOptions,
 } from './client/upstream-transport.ts';
+export { BodyDecoder } from './message/body-decoder.ts';
 export {
   type CanonicalTarget,
   type CanonicalTargetPolicy,

@@ -34,17 +34,17 @@ function faultOf(text: string): string {
 }
 
 describe('the chunked coding', () => {
-  it.each(['5;a=b\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\nNEXT', '5\r\nhello\r\n0\r\n\r\nNEXT'])(
-    'is undone alike at every split of %j',
-    (text) => {
-      const whole = decode([text]);
-      expect(whole).toMatchObject({ body: 'hello', done: true, rest: 'NEXT' });
-      for (let cut = 0; cut <= text.length; cut++) {
-        expect(decode([text.slice(0, cut), text.slice(cut)])).toEqual(whole);
-      }
-      expect(decode([...text])).toEqual(whole);
-    },
-  );
+  it.each([
+    '5;a;b=c;d="e;\\"\t"\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\nNEXT',
+    '5\r\nhello\r\n0\r\n\r\nNEXT',
+  ])('is undone alike at every split of %j', (text) => {
+    const whole = decode([text]);
+    expect(whole).toMatchObject({ body: 'hello', done: true, rest: 'NEXT' });
+    for (let cut = 0; cut <= text.length; cut++) {
+      expect(decode([text.slice(0, cut), text.slice(cut)])).toEqual(whole);
+    }
+    expect(decode([...text])).toEqual(whole);
+  });
 
   it.each([
     ['CHUNK_SIZE_INVALID', '0x2\r\n'],
@@ -57,6 +57,12 @@ describe('the chunked coding', () => {
     ['BARE_LF', '2;x\nab'],
     ['CHUNK_TERMINATOR_INVALID', '2\r\nabc'],
     ['CHUNK_TERMINATOR_INVALID', '2\r\nab\n'],
+    ['CHUNK_EXTENSION_INVALID', '2;\r\nab'],
+    ['CHUNK_EXTENSION_INVALID', '2; a\r\nab'],
+    ['CHUNK_EXTENSION_INVALID', '2;a=\r\nab'],
+    ['CHUNK_EXTENSION_INVALID', '2;a="\r\nab'],
+    ['CHUNK_EXTENSION_INVALID', '2;a="b"c\r\nab'],
+    ['CHUNK_EXTENSION_INVALID', '2;a\0\r\nab'],
     ['CHUNK_EXTENSIONS_TOO_LARGE', `2;${'x'.repeat(5000)}`],
     ['TRAILERS_TOO_LARGE', `0\r\nA: ${'b'.repeat(9000)}\r\n\r\n`],
     ['TRAILER_FORBIDDEN', '0\r\nContent-Length: 1\r\n\r\n'],

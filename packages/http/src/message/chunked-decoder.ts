@@ -1,6 +1,7 @@
-import { CR, FIELD_VALUE, HEX_VALUE, LF } from '../protocol/byte-classes.ts';
+import { CR, HEX_VALUE, LF } from '../protocol/byte-classes.ts';
 import { toLatin1 } from '../protocol/latin1.ts';
 import { HttpProtocolError } from '../protocol/protocol-error.ts';
+import { ExtensionScanner } from './extension-scanner.ts';
 import { FIELD } from './field-classes.ts';
 import { HeadCollector } from './head-collector.ts';
 import { MARK_STRIDE, MessageFields } from './message-fields.ts';
@@ -46,7 +47,7 @@ const FORBIDDEN_TRAILER =
 export class ChunkedDecoder {
   #state: State = 'size-start';
   #remaining = 0;
-  #extensionBytes = 0;
+  readonly #extension: ExtensionScanner;
   #trailerCollector: HeadCollector | undefined;
   readonly #limits: ChunkedLimits;
   /** Set when the body ended with trailers; they are never merged into the head's fields. */
@@ -54,6 +55,7 @@ export class ChunkedDecoder {
 
   constructor(limits: ChunkedLimits) {
     this.#limits = limits;
+    this.#extension = new ExtensionScanner(limits.extensionBytes);
   }
 
   get done(): boolean {
@@ -63,7 +65,7 @@ export class ChunkedDecoder {
   reset(): void {
     this.#state = 'size-start';
     this.#remaining = 0;
-    this.#extensionBytes = 0;
+    this.#extension.reset();
     this.#trailerCollector = undefined;
     this.trailers = undefined;
   }
@@ -109,17 +111,14 @@ export class ChunkedDecoder {
           this.#state = 'size';
         } else if (this.#state === 'size-start') throw new HttpProtocolError('CHUNK_SIZE_INVALID');
         else if (byte === CR) this.#state = 'size-lf';
-        else if (byte === 0x3b) this.#state = 'extension';
-        else throw new HttpProtocolError(byte === LF ? 'BARE_LF' : 'CHUNK_SIZE_INVALID');
+        else if (byte === SEMICOLON) {
+          this.#extension.begin();
+          this.#state = 'extension';
+        } else throw new HttpProtocolError(byte === LF ? 'BARE_LF' : 'CHUNK_SIZE_INVALID');
         return;
       }
       case 'extension':
-        if (byte === CR) this.#state = 'size-lf';
-        else if (FIELD_VALUE[byte] !== 1) {
-          throw new HttpProtocolError(byte === LF ? 'BARE_LF' : 'CHUNK_EXTENSION_INVALID');
-        } else if (++this.#extensionBytes > this.#limits.extensionBytes) {
-          throw new HttpProtocolError('CHUNK_EXTENSIONS_TOO_LARGE');
-        }
+        if (this.#extension.push(byte)) this.#state = 'size-lf';
         return;
       case 'size-lf':
         if (byte !== LF) throw new HttpProtocolError('BARE_CR');
@@ -168,4 +167,5 @@ export class ChunkedDecoder {
   }
 }
 
+const SEMICOLON = 0x3b;
 const CRLF = Buffer.from('\r\n');
