@@ -21,7 +21,7 @@ import { errorBody } from './proxy/gateway-errors.ts';
 import type { FoundRoute, ProxyContext } from './proxy/proxy-context.ts';
 import { createRequestIds } from './proxy/request-id.ts';
 import { createPeers } from './proxy/trusted-peers.ts';
-import { type CompiledRoute, compileRoute } from './routing/compiled-route.ts';
+import { type CompiledRoute, compileRoute, nameRoute } from './routing/compiled-route.ts';
 import { matchedPathOf, type RouteQuery } from './routing/route-match.ts';
 import { createRouteTable, type RouteTable } from './routing/route-table.ts';
 import { createZeroConfigRoutes } from './routing/zero-config-routes.ts';
@@ -111,7 +111,6 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   /** The clusters of configured routes. */
   let usedByRoutes = new Set<Cluster>();
   let firstResolveLimit: TimerHandle | undefined;
-  let port = 0;
 
   function activeRequests(): number {
     let active = 0;
@@ -120,17 +119,13 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   }
 
   function toCompiled(route: StoredRoute): CompiledRoute {
-    return compileRoute(
-      route,
-      (destination) =>
-        upstreams.of({
-          namespace: destination.namespace,
-          group: destination.group,
-          name: destination.service,
-        }),
-      metrics.route(`${route.namespace}/${route.name}`),
-      compiled.routeDefaults,
-    );
+    return compileRoute(route, {
+      upstreamOf: ({ namespace, group, service }) =>
+        upstreams.of({ namespace, group, name: service }),
+      filtersOf: () => [],
+      metrics: metrics.route(`${route.namespace}/${route.name}`),
+      defaults: compiled.routeDefaults,
+    });
   }
 
   function applyRoutes(routes: readonly StoredRoute[]): void {
@@ -144,6 +139,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     usedByRoutes = new Set();
     for (const route of table.routes) {
       for (const destination of route.destinations) usedByRoutes.add(destination.cluster);
+      for (const { destination } of route.mirrors) usedByRoutes.add(destination.cluster);
     }
     const used = new Set(usedByRoutes);
     for (const route of zeroConfigRoutes.values()) {
@@ -178,25 +174,10 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     if (!route) {
       // A service that went is answered for, but nothing is made and kept for it.
       const upstream = zeroConfig.isPresent(service) ? upstreams.get(service) : undefined;
-      route = {
-        name: id,
-        destinations: upstream
-          ? [
-              {
-                upstream,
-                cluster: upstream.cluster({}, compiled.routeDefaults.balancer),
-                weight: 1,
-                identityHash: 0,
-              },
-            ]
-          : [],
-        rewritePrefix: undefined,
-        rewriteHost: undefined,
-        timeoutMs: undefined,
-        retries: compiled.routeDefaults.retries,
-        sticky: undefined,
+      route = nameRoute(id, upstream, {
         metrics: metrics.route('(zero-config)'),
-      };
+        defaults: compiled.routeDefaults,
+      });
       if (upstream) zeroConfigRoutes.set(id, route);
     }
     return route;
@@ -225,9 +206,6 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     deadlines: new Deadlines(wheel),
     get limits() {
       return compiled.limits;
-    },
-    get port() {
-      return port;
     },
     peerOf: (address) => peerOf(address),
     nextRequestId,
@@ -270,7 +248,6 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       await Promise.race([resolver.settled(), limit]);
       firstResolveLimit?.cancel();
       const bound = await server.listen({ host, port: wanted, ...options });
-      port = bound.port;
       return { host: bound.address, port: bound.port };
     },
     async close(closing = {}) {

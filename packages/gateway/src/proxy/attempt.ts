@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { RetryBudget } from '@portolan/core';
 import type {
   BodyFraming,
   MessageFields,
@@ -7,6 +8,7 @@ import type {
   UpstreamExchange,
   UpstreamHandler,
 } from '@portolan/http';
+import type { CompiledDestination } from '../routing/compiled-route.ts';
 import type { UpstreamEndpoint } from '../upstream/upstream-endpoint.ts';
 
 /** What an attempt sends: the request's head, complete but for the body. */
@@ -30,9 +32,14 @@ export interface AttemptOwner {
   onUpstreamDrain(): void;
 }
 
+const MAX_READ_AWAY_BYTES = 65_536;
+
 /** One try at one endpoint. */
 export class Attempt implements UpstreamHandler {
   readonly endpoint: UpstreamEndpoint;
+  readonly destination: CompiledDestination;
+  /** Where this try took a place as a retry. */
+  budget: RetryBudget | undefined;
   readonly #owner: AttemptOwner;
   readonly #head: OutgoingHead;
   #upstream: UpstreamExchange | undefined;
@@ -41,8 +48,14 @@ export class Attempt implements UpstreamHandler {
   responded = false;
   #over = false;
 
-  constructor(owner: AttemptOwner, endpoint: UpstreamEndpoint, head: OutgoingHead) {
+  constructor(
+    owner: AttemptOwner,
+    destination: CompiledDestination,
+    endpoint: UpstreamEndpoint,
+    head: OutgoingHead,
+  ) {
     this.#owner = owner;
+    this.destination = destination;
     this.endpoint = endpoint;
     this.#head = head;
   }
@@ -99,8 +112,8 @@ export class Attempt implements UpstreamHandler {
     return this.#upstream?.write(piece) ?? true;
   }
 
-  endBody(): void {
-    this.#upstream?.end();
+  endBody(trailerLines: string): void {
+    this.#upstream?.end(undefined, trailerLines);
   }
 
   pause(): void {
@@ -117,8 +130,18 @@ export class Attempt implements UpstreamHandler {
     this.#upstream?.abort();
   }
 
-  /** Says nothing any more. */
+  /** Says nothing any more. What is left of a response is read away, so that the connection stays. */
   close(): void {
     this.#over = true;
+  }
+
+  /** As `close` where what is left is short and sure to end, else as `cancel`. */
+  discard(head: ResponseHead): void {
+    const { framing } = head;
+    const short =
+      framing.kind === 'none' ||
+      (framing.kind === 'length' && framing.length <= MAX_READ_AWAY_BYTES);
+    if (short) this.close();
+    else this.cancel();
   }
 }

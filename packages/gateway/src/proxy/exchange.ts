@@ -1,11 +1,7 @@
 import type { Socket } from 'node:net';
+import type { TimerHandle } from '@portolan/core';
 import {
-  backoffMs,
-  DEFAULT_RETRY_BACKOFF,
-  type RetryBudget,
-  type TimerHandle,
-} from '@portolan/core';
-import {
+  type BodyFraming,
   canonicalTarget,
   type ExchangeHandler,
   HttpProtocolError,
@@ -13,71 +9,66 @@ import {
   NO_BODY,
   type ResponseHead,
   type ServerExchange,
-  type UpstreamError,
 } from '@portolan/http';
-import { type CompiledDestination, chooseDestination } from '../routing/compiled-route.ts';
+import type { CompiledDestination } from '../routing/compiled-route.ts';
 import { queryParameter } from '../routing/query-parameter.ts';
-import type { RouteQuery } from '../routing/route-match.ts';
-import type { Upstream } from '../upstream/upstream.ts';
-import type { UpstreamEndpoint } from '../upstream/upstream-endpoint.ts';
-import { Attempt, type AttemptOwner, type OutgoingHead } from './attempt.ts';
-import { chooseEndpoint } from './choose-endpoint.ts';
+import { redirectLocation } from '../routing/redirect-location.ts';
+import { isGrpc, parseGrpcTimeout } from '../transport/grpc-failure.ts';
+import type { OutgoingHead } from './attempt.ts';
 import { clientAddress } from './client-address.ts';
-import type { Deadline, DeadlineOwner } from './deadlines.ts';
+import { ExchangeTimer, type ExchangeTimerOwner, type Expiry } from './exchange-timer.ts';
+import { FilterRun, type FilterRunOwner } from './filter-run.ts';
+import { Forwarding, type ForwardingOwner } from './forwarding.ts';
 import { GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
+import { editLines } from './header-edits.ts';
 import { maxForwardsLeft } from './max-forwards.ts';
+import { MirroredRequest } from './mirrored-request.ts';
 import { toOutgoingHead } from './outgoing-head.ts';
 import type { FoundRoute, ProxyContext } from './proxy-context.ts';
-import { refuse } from './refusal.ts';
+import { type OwnAnswer, refusal } from './refusal.ts';
 import { ReplayBody } from './replay-body.ts';
 import { isSaneRequestId } from './request-id.ts';
+import { ResponseDelivery } from './response-delivery.ts';
 import { switchedProtocol, toResponseLines, toSwitchLines } from './response-headers.ts';
-import {
-  type AttemptFailure,
-  failureCode,
-  isUnsent,
-  outlierSignal,
-  retryCharge,
-} from './retry-decision.ts';
+import { toTrailerLines } from './trailers.ts';
 import type { Peer } from './trusted-peers.ts';
 import { Tunnel } from './tunnel.ts';
 
-const NONE_TRIED: readonly UpstreamEndpoint[] = [];
+/** RFC 9110 §10.1.1: how long an upstream may keep a client waiting for leave to send its body. */
+const CONTINUE_WAIT_MS = 1_000;
 
-/** One request's life: found a route, tried at endpoints, answered once. */
-export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, RouteQuery {
+/** One request's life: found a route, passed its filters, forwarded or answered here, over. */
+export class Exchange
+  implements ExchangeHandler, ForwardingOwner, FilterRunOwner, ExchangeTimerOwner
+{
   readonly #context: ProxyContext;
   readonly #server: ServerExchange;
   readonly #peer: Peer;
   readonly #startedMs: number;
   readonly #requestId: string;
   readonly #keepsRequestId: boolean;
+  readonly #timer: ExchangeTimer;
   path = '';
   #query = '';
   #clientIp: string | undefined;
+  #maxForwards: number | undefined;
   #found: FoundRoute | undefined;
-  #destination: CompiledDestination | undefined;
-  #head: OutgoingHead | undefined;
-  #attempt: Attempt | undefined;
-  #tried = NONE_TRIED;
-  #tries = 0;
-  #connectTries = 0;
-  /** Where the present retry took a place. */
-  #budget: RetryBudget | undefined;
-  #deadline: Deadline | undefined;
-  /** When the exchange has to be over; Infinity once only silence ends it. */
-  #endMs = 0;
-  #tryEndMs = Number.POSITIVE_INFINITY;
-  #backoff: TimerHandle | undefined;
-  #waitingAt: Upstream | undefined;
+  #filters: FilterRun | undefined;
+  #forwarding: Forwarding | undefined;
+  #delivery: ResponseDelivery | undefined;
+  #mirrored: readonly MirroredRequest[] = [];
+  #upgrade: string | undefined;
   #body: ReplayBody | undefined;
+  #continueWait: TimerHandle | undefined;
   #errorCode: string | undefined;
+  #received = 0;
   #finished = false;
 
   constructor(context: ProxyContext, server: ServerExchange) {
     this.#context = context;
     this.#server = server;
     this.#startedMs = context.clock.now();
+    this.#timer = new ExchangeTimer(this, context.clock, context.deadlines);
     this.#peer = context.peerOf(server.remoteAddress);
     const given = this.#peer.trusted ? server.head.get('x-request-id') : undefined;
     this.#keepsRequestId = given !== undefined && isSaneRequestId(given);
@@ -95,7 +86,7 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
   }
 
   get secure(): boolean {
-    return false;
+    return this.#server.secure;
   }
 
   get clientIp(): string {
@@ -122,13 +113,9 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
       this.#refuse(error.code, error.status, error.message);
       return;
     }
-    const maxForwards = maxForwardsLeft(head);
-    if (maxForwards !== undefined && maxForwards < 0) {
-      // RFC 9110 §7.6.2: we are the final recipient.
-      if (head.method === 'OPTIONS')
-        this.#server.send(204, 'Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n');
-      else this.#fail('MAX_FORWARDS_REACHED');
-      this.#finish();
+    this.#maxForwards = maxForwardsLeft(head);
+    if (this.#maxForwards !== undefined && this.#maxForwards < 0) {
+      this.#endHops();
       return;
     }
     const found = this.#context.findRoute(this);
@@ -137,57 +124,95 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
       return;
     }
     this.#found = found;
-    this.#head = toOutgoingHead(head, this.path + this.#query, this.path.length, found, {
-      peer: this.#peer,
-      requestId: this.#requestId,
-      keepsRequestId: this.#keepsRequestId,
-      port: this.#context.port,
-      maxForwards,
-    });
-    if (this.#server.hasBody) this.#body = new ReplayBody(this.#context.limits.replayBytes);
-    this.#deadline = this.#context.deadlines.take(this);
-    this.#endMs =
-      this.#startedMs + (found.route.timeoutMs ?? this.#context.limits.responseTimeoutMs);
-    this.#try();
+    this.#startTimer(found);
+    const { filters } = found.route;
+    if (filters.length === 0) this.onPassed();
+    else {
+      this.#filters = new FilterRun(
+        filters,
+        {
+          requestId: this.#requestId,
+          head,
+          path: this.path,
+          query: this.#query,
+          clientIp: this.clientIp,
+          secure: this.secure,
+          hasBody: this.#server.hasBody,
+        },
+        this,
+      );
+      this.#filters.start();
+    }
+  }
+
+  // The filters' side.
+
+  onPassed(): void {
+    const { route, matchedPath } = this.#found as FoundRoute;
+    if (route.redirect) {
+      const { host, hostName } = this.#server.head;
+      const { secure, path } = this;
+      const location = redirectLocation(route.redirect, {
+        ...{ secure, host, hostName, path, matchedPath, query: this.#query },
+      });
+      this.#answer(route.redirect.status, { lines: `Location: ${location}\r\n`, body: undefined });
+    } else if (route.answer) {
+      const { status, body = '', contentType = 'text/plain; charset=utf-8' } = route.answer;
+      const lines = body === '' ? '' : `Content-Type: ${contentType}\r\n`;
+      this.#answer(status, { lines, body: Buffer.from(body) });
+    } else this.#forward();
+  }
+
+  onFilterAnswer(status: number, lines: string, body: Buffer | undefined): void {
+    this.#answer(status, { lines, body });
+  }
+
+  onFilterRefusal(code: GatewayErrorCode, lines: string): void {
+    this.#fail(code, lines);
+  }
+
+  onFilterCut(): void {
+    this.#errorCode = 'CUT';
+    this.#server.destroy();
+    this.#finish();
   }
 
   // The client's side.
 
   onBodyData(piece: Buffer): void {
-    const attempt = this.#attempt;
+    this.#received += piece.length;
+    if (this.#filters && !this.#filters.showBody(piece)) return;
     this.#body?.keep(piece);
-    if (attempt?.ready && !attempt.write(piece)) this.#server.pause();
-    if (attempt?.responded) this.#armIdle();
+    for (const copy of this.#mirrored) copy.write(piece);
+    if (this.#forwarding?.write(piece) === false) this.#server.pause();
+    this.#timer.moved();
   }
 
-  onBodyEnd(): void {
-    this.#body?.complete();
-    this.#attempt?.endBody();
+  onBodyEnd(trailers: MessageFields | undefined): void {
+    const lines = toTrailerLines(trailers);
+    this.#body?.complete(lines);
+    for (const copy of this.#mirrored) copy.endBody(lines);
+    this.#forwarding?.endBody(lines);
   }
 
   onAbort(): void {
     this.#errorCode ??= 'CLIENT_GONE';
-    this.#attempt?.cancel();
+    this.#forwarding?.cancel(false);
     this.#finish();
   }
 
   onDrain(): void {
-    this.#armIdle();
-    this.#attempt?.resume();
+    this.#timer.moved();
+    this.#delivery?.onClientDrain();
   }
 
   // The upstream's side.
 
-  onAttemptReady(attempt: Attempt): void {
+  onUpstreamReady(): void {
     if (this.#server.ended) return;
-    const body = this.#body;
-    if (!body || attempt !== this.#attempt) return;
-    if (body.begun) {
-      for (const piece of body.pieces) attempt.write(piece);
-      if (body.completed) attempt.endBody();
-    }
     // RFC 9110 §10.1.1: the upstream decides whether the body is wanted.
-    if (!body.completed && !this.#server.awaitsContinue) this.#server.resume();
+    if (this.#server.awaitsContinue) this.#waitForContinue();
+    else if (this.#body?.completed === false) this.#server.resume();
   }
 
   onUpstreamDrain(): void {
@@ -195,42 +220,43 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
   }
 
   onInformational(head: ResponseHead): void {
-    if (head.status === 100) {
-      this.#server.sendContinue();
-      this.#server.resume();
-    } else this.#server.sendInformational(head.status, toResponseLines(head, this.#requestId));
+    if (head.status === 100) this.#askForBody();
+    else this.#server.sendInformational(head.status, toResponseLines(head, this.#requestId));
   }
 
-  onResponseHead(attempt: Attempt, head: ResponseHead): void {
-    const failed = head.status >= 502 && head.status <= 504;
-    this.#destination?.upstream.note(attempt.endpoint, failed ? 'failure' : 'success');
-    this.#found?.route.metrics.latency.observe(
-      (this.#context.clock.now() - this.#startedMs) / 1_000,
-    );
+  onAnswer(head: ResponseHead, destination: CompiledDestination): void {
+    const { route } = this.#found as FoundRoute;
+    route.metrics.latency.observe((this.#context.clock.now() - this.#startedMs) / 1_000);
     this.#body?.drop();
-    this.#tryEndMs = Number.POSITIVE_INFINITY;
-    if (this.#found?.route.timeoutMs === undefined) this.#endMs = Number.POSITIVE_INFINITY;
-    const declared =
+    this.#stopContinueWait();
+    if (route.timeoutMs === undefined) this.#timer.endMs = Number.POSITIVE_INFINITY;
+    this.#timer.idleMs = route.idleTimeoutMs ?? this.#context.limits.streamIdleTimeoutMs;
+    const declared: BodyFraming =
       head.declared.kind === 'none' && this.method === 'HEAD' ? NO_BODY : head.declared;
-    this.#server.sendHead(head.status, toResponseLines(head, this.#requestId), declared);
-    if (head.framing.kind !== 'none') this.#armIdle();
+    const delivery = new ResponseDelivery(this.#server, this.#forwarding as Forwarding);
+    this.#delivery = delivery;
+    const lines = toResponseLines(head, this.#requestId);
+    delivery.start(head, lines, declared, [destination.responseEdit, route.responseEdit], {
+      filters: this.#filters,
+      onFailed: () => this.onBroken('INTERNAL'),
+    });
+    if (head.framing.kind !== 'none') this.#timer.arm();
   }
 
-  onResponseData(piece: Buffer): void {
-    if (!this.#server.write(piece)) this.#attempt?.pause();
-    this.#armIdle();
+  onAnswerData(piece: Buffer): void {
+    this.#delivery?.write(piece);
+    this.#timer.moved();
   }
 
-  onResponseEnd(attempt: Attempt, trailers: MessageFields | undefined): void {
-    attempt.close();
-    this.#server.end(undefined, trailers?.linesWithout(0).replace(/^\r\n$/, ''));
-    this.#finish();
+  onAnswerEnd(trailers: MessageFields | undefined): void {
+    const delivery = this.#delivery as ResponseDelivery;
+    this.#forwarding?.end();
+    if (delivery.end(toTrailerLines(trailers), () => this.#finish())) this.#finish();
   }
 
-  onSwitch(attempt: Attempt, head: ResponseHead, upstream: Socket, surplus: Buffer): void {
-    attempt.close();
+  onSwitch(head: ResponseHead, upstream: Socket, surplus: Buffer): void {
     const protocol = switchedProtocol(head);
-    if (protocol?.toLowerCase() !== this.#head?.upgrade?.toLowerCase() || !protocol) {
+    if (protocol?.toLowerCase() !== this.#upgrade?.toLowerCase() || !protocol) {
       upstream.destroy();
       this.#fail('UPSTREAM_SWITCH_UNASKED');
       return;
@@ -241,8 +267,7 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
       this.#finish();
       return;
     }
-    this.#destination?.upstream.note(attempt.endpoint, 'success');
-    this.#giveDeadline();
+    this.#timer.stop();
     new Tunnel(
       client,
       { socket: upstream, surplus },
@@ -254,195 +279,169 @@ export class Exchange implements ExchangeHandler, AttemptOwner, DeadlineOwner, R
     );
   }
 
-  onAttemptError(attempt: Attempt, error: UpstreamError): void {
-    attempt.close();
-    this.#attemptFailed(attempt, error.code, error);
+  onFailed(code: GatewayErrorCode): void {
+    this.#fail(code);
   }
 
-  onDeadline(): void {
-    const nowMs = this.#context.clock.now();
-    const attempt = this.#attempt;
-    if (nowMs < this.#endMs && nowMs >= this.#tryEndMs && attempt && !attempt.responded) {
-      attempt.cancel();
-      this.#attemptFailed(attempt, 'TRY_TIMEOUT', undefined);
-      return;
-    }
-    if (nowMs < this.#endMs && !attempt?.responded) {
-      this.#arm();
-      return;
-    }
-    if (attempt && !attempt.responded) {
-      this.#destination?.upstream.note(attempt.endpoint, 'failure');
-    }
-    attempt?.cancel();
-    this.#fail(this.#found?.route.timeoutMs === undefined ? 'UPSTREAM_TIMEOUT' : 'REQUEST_TIMEOUT');
-  }
-
-  #try(): void {
-    const { route } = this.#found as FoundRoute;
-    const context = this.#context;
-    // A retry stays in its subset, so that a canary's failure is not hidden by the others, unless the subset is empty.
-    if (!this.#destination?.cluster.hasEndpoints) {
-      this.#destination = chooseDestination(route, this, context.random);
-    }
-    const destination = this.#destination;
-    if (!destination) {
-      this.#fail('NO_HEALTHY_ENDPOINT');
-      return;
-    }
-    const endpoint = chooseEndpoint(destination.cluster, this.#tried, context);
-    if (typeof endpoint === 'string' || endpoint.ip === undefined) {
-      this.#fail(typeof endpoint === 'string' ? endpoint : 'NO_HEALTHY_ENDPOINT');
-      return;
-    }
-    this.#tries++;
-    endpoint.active++;
-    destination.upstream.active++;
-    const attempt = new Attempt(this, endpoint, this.#head as OutgoingHead);
-    this.#attempt = attempt;
-    const perTryMs = route.retries.perTryTimeoutMs;
-    if (perTryMs !== undefined) this.#tryEndMs = context.clock.now() + perTryMs;
-    this.#arm();
-    attempt.started(context.pool.connect(endpoint.ip, endpoint.port, attempt));
-  }
-
-  #attemptFailed(attempt: Attempt, failure: AttemptFailure, error: Error | undefined): void {
-    const destination = this.#destination as CompiledDestination;
-    const { upstream } = destination;
-    if (isUnsent(failure)) {
-      this.#connectTries++;
-      this.#tries--;
-    }
-    const signal = outlierSignal(failure);
-    if (signal) upstream.note(attempt.endpoint, signal);
-    this.#context.logger.debug(
-      { requestId: this.#requestId, endpoint: attempt.endpoint.key, failure, err: error },
-      'attempt failed',
-    );
-    if (this.#server.status !== 0 || this.#server.ended) {
-      this.#errorCode = failureCode(failure);
-      this.#server.destroy();
-      this.#finish();
-      return;
-    }
-    this.#leaveEndpoint();
-    const left = destination.cluster.size - this.#tried.length - 1;
-    const charge = retryCharge(failure, {
-      method: this.method,
-      replayable: this.#body === undefined || this.#body.replayable,
-      tries: this.#tries,
-      connectTries: this.#connectTries,
-      attempts: this.#found?.route.retries.attempts ?? 0,
-      elsewhere: left > 0,
-    });
-    const { retryBudget } = upstream;
-    const granted =
-      charge === 'free' || (charge === 'budget' && retryBudget.tryAcquire(upstream.active));
-    if (!granted) {
-      this.#fail(failureCode(failure));
-      return;
-    }
-    if (charge === 'budget') this.#budget = retryBudget;
-    this.#context.countRetry();
-    this.#tried = [...this.#tried, attempt.endpoint];
-    this.#tryEndMs = Number.POSITIVE_INFINITY;
-    if (left > 0) this.#try();
-    else this.#waitToTry(upstream);
-  }
-
-  /** Only what failed before is left: not at once again. */
-  #waitToTry(upstream: Upstream): void {
-    const { clock, random } = this.#context;
-    const delayMs = backoffMs(this.#tried.length - 1, DEFAULT_RETRY_BACKOFF, random);
-    upstream.waiting++;
-    this.#waitingAt = upstream;
-    this.#backoff = clock.setTimer(delayMs, () => {
-      this.#try();
-      this.#endWaiting();
-    });
-  }
-
-  #endWaiting(): void {
-    this.#backoff?.cancel();
-    this.#backoff = undefined;
-    const upstream = this.#waitingAt;
-    this.#waitingAt = undefined;
-    if (!upstream) return;
-    upstream.waiting--;
-    upstream.dropIfUnused();
-  }
-
-  #releaseBudget(): void {
-    this.#budget?.release();
-    this.#budget = undefined;
-  }
-
-  #leaveEndpoint(): void {
-    const attempt = this.#attempt;
-    const upstream = this.#destination?.upstream;
-    this.#attempt = undefined;
-    if (!attempt || !upstream) return;
-    attempt.endpoint.active--;
-    upstream.active--;
-    this.#releaseBudget();
-    if (attempt.endpoint.draining && attempt.endpoint.active === 0) {
-      upstream.endpointIdle(attempt.endpoint);
-    }
-  }
-
-  #fail(code: GatewayErrorCode): void {
-    const { status, message } = GATEWAY_ERRORS[code];
-    this.#refuse(code, status, message);
-  }
-
-  #refuse(code: string, status: number, message: string): void {
+  onBroken(code: GatewayErrorCode): void {
     this.#errorCode = code;
-    refuse(this.#server, code, status, message, this.#requestId);
+    this.#forwarding?.cancel(false);
+    this.#server.destroy();
+    this.#finish();
+  }
+
+  onExpired(expiry: Expiry): void {
+    const forwarding = this.#forwarding;
+    if (expiry === 'try' && forwarding && !forwarding.responded) {
+      forwarding.tryExpired();
+      return;
+    }
+    forwarding?.cancel(true);
+    const timed = this.#found?.route.timeoutMs !== undefined || expiry === 'idle';
+    this.#fail(timed ? 'REQUEST_TIMEOUT' : 'UPSTREAM_TIMEOUT');
+  }
+
+  #startTimer({ route }: FoundRoute): void {
+    const timer = this.#timer;
+    let limitMs = route.timeoutMs ?? this.#context.limits.responseTimeoutMs;
+    const { head } = this.#server;
+    if (head.method === 'POST') {
+      const told = head.get('grpc-timeout');
+      const deadlineMs = told === undefined ? undefined : parseGrpcTimeout(told);
+      if (deadlineMs !== undefined && deadlineMs < limitMs) limitMs = deadlineMs;
+    }
+    timer.endMs = this.#startedMs + limitMs;
+    if (route.idleTimeoutMs !== undefined) timer.idleMs = route.idleTimeoutMs;
+    timer.arm();
+  }
+
+  #forward(): void {
+    const found = this.#found as FoundRoute;
+    const { route } = found;
+    const server = this.#server;
+    let head = toOutgoingHead(server.head, this.path + this.#query, this.path.length, found, {
+      peer: this.#peer,
+      requestId: this.#requestId,
+      keepsRequestId: this.#keepsRequestId,
+      port: server.localPort,
+      secure: server.secure,
+      protocol: server.protocol,
+      maxForwards: this.#maxForwards,
+    });
+    if (!head) {
+      this.#fail('REWRITE_INVALID');
+      return;
+    }
+    const filtered = this.#filters?.requestEdit;
+    if (filtered || route.requestEdit) {
+      head = { ...head, lines: editLines(editLines(head.lines, filtered), route.requestEdit) };
+    }
+    this.#upgrade = head.upgrade;
+    if (server.hasBody) this.#body = new ReplayBody(this.#context.limits.replayBytes);
+    if (route.mirrors.length > 0) this.#mirror(route.mirrors, head);
+    this.#forwarding = new Forwarding(this.#context, this, {
+      route,
+      head,
+      body: this.#body,
+      requestId: this.#requestId,
+      timer: this.#timer,
+    });
+    this.#forwarding.start();
+  }
+
+  #mirror(mirrors: FoundRoute['route']['mirrors'], head: OutgoingHead): void {
+    if (head.upgrade !== undefined) return;
+    const { random } = this.#context;
+    const copies: MirroredRequest[] = [];
+    for (const mirror of mirrors) {
+      if (random() >= mirror.share) continue;
+      const copy = MirroredRequest.start(this.#context, mirror, head);
+      if (copy) copies.push(copy);
+    }
+    this.#mirrored = copies;
+  }
+
+  #waitForContinue(): void {
+    this.#continueWait ??= this.#context.clock.setTimer(CONTINUE_WAIT_MS, () => this.#askForBody());
+  }
+
+  #askForBody(): void {
+    this.#stopContinueWait();
+    this.#server.sendContinue();
+    this.#server.resume();
+  }
+
+  #stopContinueWait(): void {
+    this.#continueWait?.cancel();
+    this.#continueWait = undefined;
+  }
+
+  /** RFC 9110 §7.6.2: we are the final recipient. */
+  #endHops(): void {
+    const lines = 'Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n';
+    if (this.method === 'OPTIONS') this.#answer(204, { lines, body: undefined });
+    else this.#fail('MAX_FORWARDS_REACHED');
+  }
+
+  #fail(code: GatewayErrorCode, lines = ''): void {
+    const { status, message } = GATEWAY_ERRORS[code];
+    this.#refuse(code, status, message, lines);
+  }
+
+  #refuse(code: string, status: number, message: string, lines = ''): void {
+    this.#errorCode = code;
+    const { method } = this;
+    const grpc = method === 'POST' && isGrpc(this.header('content-type'));
+    const answer = refusal({ code, status, message, requestId: this.#requestId, grpc });
+    this.#answer(answer.status, { lines: answer.lines + lines, body: answer.body });
+  }
+
+  /** An answer of the gateway's own; a response already begun can only be cut. */
+  #answer(status: number, answer: OwnAnswer): void {
+    const server = this.#server;
+    this.#forwarding?.cancel(false);
+    if (server.status !== 0) server.destroy();
+    else if (!server.ended) {
+      ResponseDelivery.sendOwn(server, status, answer, this.#requestId, this.#filters);
+    }
     this.#finish();
   }
 
   #finish(): void {
     if (this.#finished) return;
     this.#finished = true;
-    const endpoint = this.#attempt?.endpoint;
-    this.#leaveEndpoint();
-    this.#releaseBudget();
-    this.#endWaiting();
-    this.#giveDeadline();
+    this.#timer.stop();
+    this.#stopContinueWait();
+    this.#forwarding?.end();
+    this.#delivery?.close();
+    for (const copy of this.#mirrored) copy.abort();
+    this.#filters?.end();
     const { status } = this.#server;
     const metrics = this.#found?.route.metrics;
     if (metrics) metrics.requests[Math.floor(status / 100)]?.inc();
     else this.#context.countUnrouted(status);
-    this.#context.accessLog?.({
+    const { accessLog } = this.#context;
+    if (accessLog) this.#log(accessLog, status);
+  }
+
+  #log(accessLog: NonNullable<ProxyContext['accessLog']>, status: number): void {
+    const forwarding = this.#forwarding;
+    accessLog({
       requestId: this.#requestId,
       method: this.method,
       host: this.host,
       path: this.path,
       peer: this.#peer.ip,
+      protocol: this.#server.protocol,
+      secure: this.#server.secure,
       status,
+      receivedBytes: this.#received,
+      sentBytes: this.#delivery?.bytes ?? 0,
       route: this.#found?.route.name,
-      endpoint: endpoint?.key,
-      tries: this.#tries + this.#connectTries,
+      endpoint: forwarding?.endpoint?.key,
+      tries: forwarding?.tries ?? 0,
       durationMs: this.#context.clock.now() - this.#startedMs,
       errorCode: this.#errorCode,
     });
-  }
-
-  #arm(): void {
-    if (!this.#deadline) return;
-    const untilMs = Math.min(this.#endMs, this.#tryEndMs);
-    this.#context.deadlines.arm(this.#deadline, Math.max(0, untilMs - this.#context.clock.now()));
-  }
-
-  /** Without an end of its own a stream lives for as long as something moves. */
-  #armIdle(): void {
-    if (this.#deadline && this.#endMs === Number.POSITIVE_INFINITY) {
-      this.#context.deadlines.arm(this.#deadline, this.#context.limits.streamIdleTimeoutMs);
-    }
-  }
-
-  #giveDeadline(): void {
-    if (this.#deadline) this.#context.deadlines.give(this.#deadline);
-    this.#deadline = undefined;
   }
 }

@@ -32,6 +32,10 @@ export const GATEWAY_ERRORS = {
   },
   UPSTREAM_TIMEOUT: { status: 504, message: 'The upstream did not answer in time' },
   REQUEST_TIMEOUT: { status: 504, message: 'The exchange took longer than the route allows' },
+  REWRITE_INVALID: {
+    status: 500,
+    message: "The route's rewrite makes no path of what was asked for",
+  },
   INTERNAL: { status: 500, message: 'A fault of ours; it is logged under the request id' },
 } as const;
 

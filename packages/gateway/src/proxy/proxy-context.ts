@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from '@portolan/core';
-import type { ConnectionPool } from '@portolan/http';
+import type { ConnectionPool, ExchangeProtocol } from '@portolan/http';
 import type { CompiledRoute } from '../routing/compiled-route.ts';
 import type { RouteQuery } from '../routing/route-match.ts';
 import type { UpstreamEndpoint } from '../upstream/upstream-endpoint.ts';
@@ -35,8 +35,14 @@ export interface AccessRecord {
   readonly host: string;
   readonly path: string;
   readonly peer: string;
+  readonly protocol: ExchangeProtocol;
+  /** Whether the client's connection was encrypted. */
+  readonly secure: boolean;
   /** 0 when nothing was answered. */
   readonly status: number;
+  /** Of the bodies, without framing; what passes through a tunnel is not counted. */
+  readonly receivedBytes: number;
+  readonly sentBytes: number;
   readonly route: string | undefined;
   readonly endpoint: string | undefined;
   readonly tries: number;
@@ -52,7 +58,6 @@ export interface ProxyContext {
   readonly pool: ConnectionPool;
   readonly deadlines: Deadlines;
   readonly limits: ProxyLimits;
-  readonly port: number;
   peerOf(address: string): Peer;
   nextRequestId(): string;
   findRoute(query: RouteQuery): FoundRoute | undefined;

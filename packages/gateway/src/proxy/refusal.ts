@@ -1,22 +1,27 @@
-import type { ServerExchange } from '@portolan/http';
+import { toGrpcFailure } from '../transport/grpc-failure.ts';
 import { errorBody } from './gateway-errors.ts';
 
-/** Answers for the gateway itself; a response already begun can only be cut. */
-export function refuse(
-  server: ServerExchange,
-  code: string,
-  status: number,
-  message: string,
-  requestId: string,
-): void {
-  if (server.status !== 0) {
-    server.destroy();
-    return;
-  }
+/** An answer that the gateway gives by itself; `lines` are whole header lines. */
+export interface OwnAnswer {
+  readonly lines: string;
+  readonly body: Buffer | undefined;
+}
+
+/** The answer that tells of a failure, in the form its client understands. */
+export function refusal(failure: {
+  readonly code: string;
+  readonly status: number;
+  readonly message: string;
+  readonly requestId: string;
+  /** Whether the client speaks gRPC. */
+  readonly grpc: boolean;
+}): OwnAnswer & { readonly status: number } {
+  const { code, status, message, requestId } = failure;
+  if (failure.grpc) return { ...toGrpcFailure(status, code, message), body: undefined };
   const retry = status === 503 ? 'Retry-After: 1\r\n' : '';
-  server.send(
+  return {
     status,
-    `Content-Type: application/json\r\n${retry}X-Request-Id: ${requestId}\r\n`,
-    errorBody(code, status, message, requestId),
-  );
+    lines: `Content-Type: application/json\r\n${retry}`,
+    body: errorBody(code, status, message, requestId),
+  };
 }

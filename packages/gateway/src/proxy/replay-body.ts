@@ -5,6 +5,8 @@ export class ReplayBody {
   begun = false;
   /** Whether all of it was read. */
   completed = false;
+  /** Trailer lines behind it; empty when there are none. */
+  trailerLines = '';
   /** Whether what was read can be sent again. */
   replayable = true;
   #bytes = 0;
@@ -22,9 +24,10 @@ export class ReplayBody {
     else this.pieces.push(piece);
   }
 
-  complete(): void {
+  complete(trailerLines: string): void {
     this.begun = true;
     this.completed = true;
+    this.trailerLines = trailerLines;
   }
 
   /** Keeps nothing any more. */

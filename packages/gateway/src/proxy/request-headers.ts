@@ -1,4 +1,10 @@
-import { FIELD, type MessageFields, NOT_FORWARDED, type RequestHead } from '@portolan/http';
+import {
+  type ExchangeProtocol,
+  FIELD,
+  type MessageFields,
+  NOT_FORWARDED,
+  type RequestHead,
+} from '@portolan/http';
 import type { Peer } from './trusted-peers.ts';
 
 /** What the forwarded head says besides what came in. */
@@ -11,8 +17,11 @@ export interface ForwardingContext {
   readonly host: string;
   /** Path cut or replaced by the route; empty when none. */
   readonly prefix: string;
-  /** Port of our listener. */
+  /** Of ours, that the client came to. */
   readonly port: number;
+  /** Whether the client's connection is encrypted. */
+  readonly secure: boolean;
+  readonly protocol: ExchangeProtocol;
   /** Present when TRACE or OPTIONS carried one: the number to send. */
   readonly maxForwards: number | undefined;
   /** Protocol to switch to, when the client asked and we pass it on. */
@@ -42,43 +51,55 @@ export function toRequestLines(head: RequestHead, context: ForwardingContext): s
   if (peer.trusted && (head.classes & FIELD.forwarded) !== 0)
     return lines + trustedLines(head, context);
   if (context.prefix !== '') lines += `X-Forwarded-Prefix: ${context.prefix}\r\n`;
-  return lines + forwardedLines(peer, head.host, context.port) + viaLine(head);
+  return lines + forwardedLines(context, head.host) + viaLine(context.protocol);
 }
 
 // What a peer's requests for one host have in common is written once: most requests follow one like themselves.
 let lastPeer: Peer | undefined;
 let lastHost = '';
 let lastPort = 0;
+let lastSecure = false;
 let lastLines = '';
 
-function forwardedLines(peer: Peer, host: string, port: number): string {
-  if (peer !== lastPeer || host !== lastHost || port !== lastPort) {
-    const lines = `X-Forwarded-For: ${peer.ip}\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ${host}\r\nX-Forwarded-Port: ${port}\r\n`;
-    lastLines = `${lines}Forwarded: for=${peer.forwardedFor};host="${host}";proto=http\r\n`;
+function forwardedLines(context: ForwardingContext, host: string): string {
+  const { peer, port, secure } = context;
+  if (peer !== lastPeer || host !== lastHost || port !== lastPort || secure !== lastSecure) {
+    const proto = secure ? 'https' : 'http';
+    const lines = `X-Forwarded-For: ${peer.ip}\r\nX-Forwarded-Proto: ${proto}\r\nX-Forwarded-Host: ${host}\r\nX-Forwarded-Port: ${port}\r\n`;
+    lastLines = `${lines}Forwarded: for=${peer.forwardedFor};host="${host}";proto=${proto}\r\n`;
     lastPeer = peer;
     lastHost = host;
     lastPort = port;
+    lastSecure = secure;
   }
   return lastLines;
 }
 
 /** RFC 9110 §7.6.3: each gateway adds itself; a line of its own is the same as an element of the list. */
-function viaLine(head: RequestHead): string {
-  return head.minorVersion === 1 ? 'Via: 1.1 portolan\r\n' : 'Via: 1.0 portolan\r\n';
+function viaLine(protocol: ExchangeProtocol): string {
+  switch (protocol) {
+    case 'HTTP/1.1':
+      return 'Via: 1.1 portolan\r\n';
+    case 'HTTP/2':
+      return 'Via: 2.0 portolan\r\n';
+    case 'HTTP/1.0':
+      return 'Via: 1.0 portolan\r\n';
+  }
 }
 
 /** What a trusted peer said of its own client is kept, and the peer appended. */
 function trustedLines(head: RequestHead, context: ForwardingContext): string {
   const { peer } = context;
+  const proto = context.secure ? 'https' : 'http';
   const before = head.joined('x-forwarded-for');
   let lines = `X-Forwarded-For: ${before ? `${before}, ` : ''}${peer.ip}\r\n`;
-  lines += `X-Forwarded-Proto: ${head.get('x-forwarded-proto') ?? 'http'}\r\n`;
+  lines += `X-Forwarded-Proto: ${head.get('x-forwarded-proto') ?? proto}\r\n`;
   lines += `X-Forwarded-Host: ${head.get('x-forwarded-host') ?? head.host}\r\n`;
   lines += `X-Forwarded-Port: ${head.get('x-forwarded-port') ?? context.port}\r\n`;
   const prefix = `${head.get('x-forwarded-prefix') ?? ''}${context.prefix}`;
   if (prefix !== '') lines += `X-Forwarded-Prefix: ${prefix}\r\n`;
   const forwarded = head.joined('forwarded');
-  const own = `for=${peer.forwardedFor};host="${head.host}";proto=http`;
+  const own = `for=${peer.forwardedFor};host="${head.host}";proto=${proto}`;
   lines += `Forwarded: ${forwarded ? `${forwarded}, ` : ''}${own}\r\n`;
   for (let index = 0; index < head.fieldCount; index++) {
     const bits = head.fieldClass(index);
@@ -87,7 +108,7 @@ function trustedLines(head: RequestHead, context: ForwardingContext): string {
     if (WRITTEN_ABOVE.has(name.toLowerCase())) continue;
     lines += `${name}: ${head.fieldValue(index)}\r\n`;
   }
-  return lines + viaLine(head);
+  return lines + viaLine(context.protocol);
 }
 
 const WRITTEN_ABOVE = new Set([
@@ -109,12 +130,4 @@ function isReplacedByName(
   return (
     (dropsId && name === 'x-request-id') || (maxForwards !== undefined && name === 'max-forwards')
   );
-}
-
-/** The path to send upstream: what matched is replaced by `rewrite`, or cut when that is empty. */
-export function rewritePath(path: string, matchedPath: string, rewrite: string): string {
-  const rest = path.slice(matchedPath.length);
-  if (rest === '') return rewrite === '' ? '/' : rewrite;
-  const base = rewrite.endsWith('/') ? rewrite.slice(0, -1) : rewrite;
-  return rest.startsWith('/') ? base + rest : `${base}/${rest}`;
 }

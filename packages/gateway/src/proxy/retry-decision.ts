@@ -1,5 +1,6 @@
 import type { OutlierSignal } from '@portolan/core';
-import type { UpstreamErrorCode } from '@portolan/http';
+import type { ResponseHead, UpstreamErrorCode } from '@portolan/http';
+import type { RetryRule } from '../routing/retry-rule.ts';
 import type { GatewayErrorCode } from './gateway-errors.ts';
 
 /** What an attempt failed with: the engine's codes, or our own per-try timeout. */
@@ -50,19 +51,22 @@ export function outlierSignal(failure: AttemptFailure): OutlierSignal | undefine
   }
 }
 
+/** What a decision about a retry looks at besides what happened. */
+export interface RetryableRequest {
+  readonly method: string;
+  readonly rule: RetryRule;
+  /** Whether what was read of the body can be sent again. */
+  readonly replayable: boolean;
+  readonly tries: number;
+  readonly connectTries: number;
+  /** Whether an endpoint that was not tried is left. */
+  readonly elsewhere: boolean;
+}
+
 /** What a retry would be charged to: nothing, the retry budget, or that there must be none. Nothing was answered yet. */
 export function retryCharge(
   failure: AttemptFailure,
-  request: {
-    readonly method: string;
-    /** Whether what was read of the body can be sent again. */
-    readonly replayable: boolean;
-    readonly tries: number;
-    readonly connectTries: number;
-    readonly attempts: number;
-    /** Whether an endpoint that was not tried is left. */
-    readonly elsewhere: boolean;
-  },
+  request: RetryableRequest,
 ): 'free' | 'budget' | 'never' {
   if (isUnsent(failure)) {
     // Waiting again where the queue is full would only make it longer.
@@ -71,12 +75,33 @@ export function retryCharge(
     return request.connectTries < MAX_CONNECT_TRIES ? 'free' : 'never';
   }
   const lost = failure === 'CLOSED_BEFORE_RESPONSE' || failure === 'RESPONSE_TRUNCATED';
-  if (!lost && failure !== 'TRY_TIMEOUT') return 'never';
-  if (request.tries > request.attempts) return 'never';
-  if (!IDEMPOTENT.has(request.method) || !request.replayable) return 'never';
+  const meant = lost
+    ? request.rule.onReset
+    : failure === 'TRY_TIMEOUT' && request.rule.onTryTimeout;
+  if (!meant || !mayRepeat(request)) return 'never';
   // A lost connection costs its upstream nothing any more, so trying once elsewhere adds no load: a killed instance
   // takes half of a pair's requests with it, which no budget would allow for.
   return lost && request.tries === 1 ? 'free' : 'budget';
+}
+
+/** Whether an answer is to be thrown away and the request tried again, within the budget. */
+export function retriesAnswer(head: ResponseHead, request: RetryableRequest): boolean {
+  const { rule } = request;
+  if (!rule.looksAtAnswers || !mayRepeat(request)) return false;
+  if (rule.onStatus(head.status)) return true;
+  // gRPC: a failure without any message has its status in the head.
+  const grpcStatus = head.status === 200 ? head.get('grpc-status') : undefined;
+  return grpcStatus !== undefined && rule.onGrpcStatus(Number(grpcStatus));
+}
+
+/** Whether the request may reach an upstream twice. */
+export function isRepeatable(method: string): boolean {
+  return IDEMPOTENT.has(method);
+}
+
+function mayRepeat(request: RetryableRequest): boolean {
+  if (request.tries > request.rule.attempts || !request.replayable) return false;
+  return request.rule.anyMethod || isRepeatable(request.method);
 }
 
 /** How a failure that is not retried is told to the client. */
