@@ -155,10 +155,12 @@ export class Exchange
       const location = redirectLocation(route.redirect, {
         ...{ secure, host, hostName, path, matchedPath, query: this.#query },
       });
-      this.#answer(route.redirect.status, { lines: `Location: ${location}\r\n`, body: undefined });
+      const lines = editLines(`Location: ${location}\r\n`, route.responseEdit);
+      this.#answer(route.redirect.status, { lines, body: undefined });
     } else if (route.answer) {
       const { status, body = '', contentType = 'text/plain; charset=utf-8' } = route.answer;
-      const lines = body === '' ? '' : `Content-Type: ${contentType}\r\n`;
+      const typed = body === '' ? '' : `Content-Type: ${contentType}\r\n`;
+      const lines = editLines(typed, route.responseEdit);
       this.#answer(status, { lines, body: Buffer.from(body) });
     } else this.#forward();
   }
