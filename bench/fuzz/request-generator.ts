@@ -155,6 +155,21 @@ const HUGE = [
   '10000000000000003',
   '1'.repeat(40),
 ];
+const EXTENSIONS = [
+  ';a',
+  ';a=b',
+  ';a="b c"',
+  ';',
+  ' ;a',
+  '; a',
+  ';;a',
+  ';=b',
+  ';a=',
+  ';a="b',
+  ';a="b"c',
+  ';a\tb',
+  ';a=b;c="\\""',
+];
 const CHUNK_ENDS = ['\r\n', '\r\n', '\r\n', '\r\n', '\n', '\r', '', '\r\n\r\n', 'x\r\n'];
 const TRAILERS = [
   'X-Sum: 1',
@@ -227,7 +242,7 @@ function aChunkedBody(random: Random): string {
     const chunk = aBody(random);
     if (chunk === '') continue;
     const size = odd && random() < 0.5 ? pick(random, SIZES) : chunk.length.toString(16);
-    const extension = random() < 0.2 ? pick(random, [';a', ';a=b', ';a="b c"', ';', ' ;a']) : '';
+    const extension = random() < 0.2 ? pick(random, odd ? EXTENSIONS : EXTENSIONS.slice(0, 3)) : '';
     text += `${size}${extension}${odd ? pick(random, CHUNK_ENDS) : '\r\n'}`;
     text += `${chunk}${odd ? pick(random, CHUNK_ENDS) : '\r\n'}`;
   }
