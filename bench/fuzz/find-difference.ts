@@ -12,10 +12,12 @@ export const STRICTER: ReadonlyMap<string, string> = new Map([
   ['HOST_DUPLICATE', 'RFC 9112 §3.2'],
   ['HOST_INVALID', 'RFC 9112 §3.2'],
   ['TRANSFER_ENCODING_UNSUPPORTED', 'RFC 9112 §6.1'],
+  ['TRANSFER_ENCODING_DUPLICATE', 'RFC 9112 §6.1'],
   ['TRANSFER_ENCODING_IN_HTTP_1_0', 'RFC 9112 §6.1'],
   ['CONTENT_LENGTH_INVALID', 'RFC 9110 §8.6'],
   ['CHUNK_EXTENSION_INVALID', 'RFC 9112 §7.1.1'],
   ['TRAILER_FORBIDDEN', 'RFC 9110 §6.5.1'],
+  ['CONNECTION_NAMES_PROTECTED_FIELD', 'RFC 9110 §7.6.1'],
   ['VERSION_NOT_SUPPORTED', 'RFC 9110 §2.5'],
   ['METHOD_NOT_SUPPORTED', 'RFC 9110 §9.3.6'],
   ['EXPECTATION_UNKNOWN', 'RFC 9110 §10.1.1'],
@@ -48,8 +50,10 @@ export const LENIENCIES: readonly Leniency[] = [
     // White space behind a value is no part of it, a tab either.
     rule: 'RFC 9110 §5.5',
     runtimeFault: 'HPE_INVALID_TRANSFER_ENCODING',
-    holds: ({ fields }) =>
-      fields.filter((text, at) => at % 2 === 1 && text.toLowerCase() === 'chunked').length === 1,
+    holds: ({ fields }) => {
+      const at = fields.findIndex((text) => text.toLowerCase() === 'transfer-encoding');
+      return fields[at + 1]?.toLowerCase() === 'chunked';
+    },
   },
 ];
 

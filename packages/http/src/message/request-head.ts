@@ -128,11 +128,13 @@ function originForm(target: string, authority: string): string {
 export function parseRequestHead(
   bytes: Buffer,
   start: number,
-  end: number,
+  available: number,
   limits: HeadLimits,
 ): RequestHead | undefined {
+  // What lies beyond the limit is not looked at, so that its faults are no other than those of a head in pieces.
+  const end = Math.min(available, start + limits.headBytes + 1);
   let at = start;
-  while (TOKEN[bytes[at] as number]) at++;
+  while (at < end && TOKEN[bytes[at] as number]) at++;
   if (at >= end) return incomplete(end - start, limits);
   if (bytes[at] !== SPACE || at === start) throw requestLineFault(bytes[at] as number);
   const methodEnd = at++;
@@ -147,12 +149,11 @@ export function parseRequestHead(
     );
   }
   const targetEnd = at++;
-  if (end - at < 10) {
-    if (!beginsVersion(bytes, at, end)) throw new HttpProtocolError('REQUEST_LINE_MALFORMED');
-    return incomplete(end - start, limits);
-  }
-  const minorVersion = readVersion(bytes, at);
-  if (bytes[at + 8] !== CR || bytes[at + 9] !== LF) throw requestLineFault(bytes[at + 8] as number);
+  const minorVersion = readVersion(bytes, at, end);
+  if (minorVersion === undefined || at + 8 >= end) return incomplete(end - start, limits);
+  if (bytes[at + 8] !== CR) throw requestLineFault(bytes[at + 8] as number);
+  if (at + 9 >= end) return incomplete(end - start, limits);
+  if (bytes[at + 9] !== LF) throw requestLineFault(CR);
   const marks: number[] = [];
   const headEnd = scanFields(bytes, at + 10, end, start, marks, limits.maxFields);
   if (headEnd < 0) return incomplete(end - start, limits);
@@ -178,23 +179,24 @@ function requestLineFault(byte: number): HttpProtocolError {
 
 const VERSION_PREFIX = 'HTTP/';
 
-/** Whether the bytes left may still become a version and CRLF. */
-function beginsVersion(bytes: Uint8Array, at: number, end: number): boolean {
-  for (let i = 0; i < VERSION_PREFIX.length && at + i < end; i++) {
-    if (bytes[at + i] !== VERSION_PREFIX.charCodeAt(i)) return false;
+/** Reads `HTTP/1.0` or `HTTP/1.1`; `undefined` when the bytes end within it. */
+export function readVersion(bytes: Uint8Array, at: number, end: number): 0 | 1 | undefined {
+  for (let i = 0; i < 8; i++) {
+    if (at + i >= end) return undefined;
+    const byte = bytes[at + i] as number;
+    const fits =
+      i < 5
+        ? byte === VERSION_PREFIX.charCodeAt(i)
+        : i === 6
+          ? byte === FULL_STOP
+          : byte >= 0x30 && byte <= 0x39;
+    if (!fits) throw new HttpProtocolError('REQUEST_LINE_MALFORMED');
   }
-  return true;
-}
-
-/** Reads `HTTP/1.0` or `HTTP/1.1`; the eight bytes have to be there. */
-export function readVersion(bytes: Uint8Array, at: number): 0 | 1 {
-  if (!beginsVersion(bytes, at, at + 8)) throw new HttpProtocolError('REQUEST_LINE_MALFORMED');
-  const major = (bytes[at + 5] as number) - 0x30;
   const minor = (bytes[at + 7] as number) - 0x30;
-  const digits = major >= 0 && major <= 9 && minor >= 0 && minor <= 9 && bytes[at + 6] === 0x2e;
-  if (!digits) throw new HttpProtocolError('REQUEST_LINE_MALFORMED');
-  if (major !== 1 || (minor !== 0 && minor !== 1)) {
+  if (bytes[at + 5] !== 0x31 || (minor !== 0 && minor !== 1)) {
     throw new HttpProtocolError('VERSION_NOT_SUPPORTED');
   }
   return minor;
 }
+
+const FULL_STOP = 0x2e;

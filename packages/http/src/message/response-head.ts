@@ -53,23 +53,25 @@ export function isBodiless(status: number): boolean {
 export function parseResponseHead(
   bytes: Buffer,
   start: number,
-  end: number,
+  available: number,
   limits: HeadLimits,
   toHead: boolean,
 ): ResponseHead | undefined {
-  // HTTP/1.1 200 and the space or CR behind it
-  if (end - start < 13) return undefined;
-  const minorVersion = readVersion(bytes, start);
-  const status = readStatus(bytes, start + 8);
+  // What lies beyond the limit is not looked at, so that its faults are no other than those of a head in pieces.
+  const end = Math.min(available, start + limits.headBytes + 1);
+  const minorVersion = readVersion(bytes, start, end);
+  const status = minorVersion === undefined ? undefined : readStatus(bytes, start + 8, end);
+  if (minorVersion === undefined || status === undefined) return incomplete(end - start, limits);
   let at = start + 12;
   const reasonStart = at + 1;
-  if (bytes[at] === SPACE) {
+  if (at < end && bytes[at] === SPACE) {
     at++;
     while (at < end && FIELD_VALUE[bytes[at] as number] === 1) at++;
   }
+  if (at >= end) return incomplete(end - start, limits);
+  if (bytes[at] !== CR) throw new HttpProtocolError('STATUS_LINE_MALFORMED');
   if (at + 1 >= end) return incomplete(end - start, limits);
-  if (bytes[at] !== CR || bytes[at + 1] !== LF)
-    throw new HttpProtocolError('STATUS_LINE_MALFORMED');
+  if (bytes[at + 1] !== LF) throw new HttpProtocolError('STATUS_LINE_MALFORMED');
   const reasonEnd = at;
   const marks: number[] = [];
   const headEnd = scanFields(bytes, at + 2, end, start, marks, limits.maxFields);
@@ -80,13 +82,15 @@ export function parseResponseHead(
   return new ResponseHead(text, marks, status, reason, minorVersion, toHead);
 }
 
-function readStatus(bytes: Uint8Array, at: number): number {
-  if (bytes[at] !== SPACE) throw new HttpProtocolError('STATUS_LINE_MALFORMED');
+/** Reads the space and three digits; `undefined` when the bytes end within them. */
+function readStatus(bytes: Uint8Array, at: number, end: number): number | undefined {
   let status = 0;
-  for (let i = 1; i <= 3; i++) {
+  for (let i = 0; i <= 3; i++) {
+    if (at + i >= end) return undefined;
     const digit = (bytes[at + i] as number) - 0x30;
-    if (digit < 0 || digit > 9) throw new HttpProtocolError('STATUS_LINE_MALFORMED');
-    status = status * 10 + digit;
+    const fits = i === 0 ? bytes[at] === SPACE : digit >= 0 && digit <= 9;
+    if (!fits) throw new HttpProtocolError('STATUS_LINE_MALFORMED');
+    if (i > 0) status = status * 10 + digit;
   }
   if (status < 100 || status > 599) throw new HttpProtocolError('STATUS_LINE_MALFORMED');
   return status;

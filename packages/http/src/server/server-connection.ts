@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net';
 import { BodyDecoder } from '../message/body-decoder.ts';
-import { HeadCollector } from '../message/head-collector.ts';
+import { HeadReader } from '../message/head-reader.ts';
 import { MessageWriter } from '../message/message-writer.ts';
 import { parseRequestHead, type RequestHead } from '../message/request-head.ts';
-import { CR, LF } from '../protocol/byte-classes.ts';
 import { HttpProtocolError } from '../protocol/protocol-error.ts';
 import { WheelTimer } from '../time/timer-wheel.ts';
 import { type PieceTaker, takePieces } from '../transport/socket-reader.ts';
@@ -27,7 +26,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
   readonly #socket: Socket;
   readonly #owner: ConnectionOwner;
   readonly #decoder: BodyDecoder;
-  readonly #collector: HeadCollector;
+  readonly #heads: HeadReader<RequestHead>;
   readonly #readTimer: WheelTimer;
   readonly #writeWatch: WriteWatch;
   readonly #leaveReads: () => void;
@@ -40,7 +39,6 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
   #borrowed = false;
   #inputEnded = false;
   #discarding = false;
-  #skippedBlankLine = false;
   /** Body bytes since the data-rate window began; also what was read away after a response. */
   #windowBytes = 0;
   #unreadBytes = 0;
@@ -52,7 +50,11 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
     this.remoteAddress = facts.remoteAddress;
     this.writer = new MessageWriter(socket);
     this.#decoder = new BodyDecoder(owner.limits);
-    this.#collector = new HeadCollector(owner.limits.headBytes);
+    this.#heads = new HeadReader({
+      parse: (bytes, start, end) => parseRequestHead(bytes, start, end, owner.limits),
+      headBytes: owner.limits.headBytes,
+      skipsBlankLine: true,
+    });
     this.#readTimer = new WheelTimer(() => this.#onReadTimeout());
     this.#writeWatch = new WriteWatch(
       socket,
@@ -256,44 +258,21 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
   }
 
   #readHead(piece: Buffer): void {
-    const { limits } = this.#owner;
-    const collector = this.#collector;
-    const gathered = collector.length;
-    if (gathered === 0) {
-      // RFC 9112 §2.2: one empty line before a request is ignored.
-      if (piece[this.#at] === CR && piece[this.#at + 1] === LF && !this.#skippedBlankLine) {
-        this.#skippedBlankLine = true;
-        this.#at += 2;
-        return;
-      }
-      const loneCr = piece[this.#at] === CR && this.#at + 1 === piece.length;
-      const head = loneCr ? undefined : parseRequestHead(piece, this.#at, piece.length, limits);
-      if (head !== undefined) {
-        this.#at += head.text.length;
-        this.#beginExchange(head);
-        return;
-      }
+    const head = this.#heads.read(piece, this.#at);
+    this.#at = this.#heads.position;
+    if (head !== undefined) {
+      this.#beginExchange(head);
+      return;
     }
-    const rest = this.#at === 0 ? piece : piece.subarray(this.#at);
-    const restAt = this.#at;
-    this.#at = piece.length;
-    const complete = collector.push(rest);
-    if (this.#phase === 'idle') {
-      this.#phase = 'head';
-      this.#owner.wheel.arm(this.#readTimer, limits.headTimeoutMs);
+    const wasIdle = this.#phase === 'idle';
+    this.#phase = this.#heads.gathering ? 'head' : 'idle';
+    if (wasIdle && this.#phase === 'head') {
+      this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.headTimeoutMs);
     }
-    if (!complete) return;
-    const bytes = collector.take();
-    const start = bytes[0] === CR && bytes[1] === LF && !this.#skippedBlankLine ? 2 : 0;
-    const head = parseRequestHead(bytes, start, bytes.length, limits);
-    if (head === undefined) throw new HttpProtocolError('HEAD_TOO_LARGE');
-    this.#at = restAt + start + head.text.length - gathered;
-    this.#beginExchange(head);
   }
 
   #beginExchange(head: RequestHead): void {
     this.#phase = 'exchange';
-    this.#skippedBlankLine = false;
     this.responseEnded = false;
     this.#discarding = false;
     this.#unreadBytes = 0;
@@ -382,8 +361,9 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
       this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.halfCloseTimeoutMs);
     } else if (this.#phase === 'lingering') this.#socket.destroySoon();
     else if (this.#held.length > 0) return;
-    else if (this.#phase === 'head') this.#fault(new HttpProtocolError('HEAD_TRUNCATED'));
-    else if (this.#phase === 'idle') this.#linger();
+    else if (this.#phase === 'head') {
+      this.#fault(this.#heads.fault() ?? new HttpProtocolError('HEAD_TRUNCATED'));
+    } else if (this.#phase === 'idle') this.#linger();
     else if (this.#phase === 'exchange') {
       if (this.#discarding) this.#linger();
       else this.abort(new HttpProtocolError('BODY_TRUNCATED'));
