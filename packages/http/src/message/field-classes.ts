@@ -49,6 +49,8 @@ export function classifyName(bytes: Uint8Array, start: number, length: number): 
       return nameEquals(bytes, start, 'keep-alive') ? FIELD.hopByHop : 0;
     case 14:
       if (nameEquals(bytes, start, 'content-length')) return FIELD.contentLength;
+      // RFC 7540 §3.2.1, for the h2c that is not spoken here.
+      if (nameEquals(bytes, start, 'http2-settings')) return FIELD.hopByHop;
       break;
     case 16:
       if (nameEquals(bytes, start, 'proxy-connection')) return FIELD.hopByHop;

@@ -2,7 +2,7 @@ import { HttpProtocolError } from '../protocol/protocol-error.ts';
 import { FIELD, isProtectedName } from './field-classes.ts';
 import { MessageFields } from './message-fields.ts';
 
-const SIMPLE_OPTIONS = new Set(['close', 'keep-alive', 'upgrade', 'te', 'http2-settings']);
+const SIMPLE_OPTIONS = new Set(['close', 'keep-alive', 'upgrade', 'te']);
 
 /** Fields, and what those among them that frame the message and rule the connection say. */
 export class FramedFields extends MessageFields {

@@ -177,19 +177,27 @@ function requestLineFault(byte: number): HttpProtocolError {
   );
 }
 
-const VERSION_PREFIX = 'HTTP/';
-
 /** Reads `HTTP/1.0` or `HTTP/1.1`; `undefined` when the bytes end within it. */
 export function readVersion(bytes: Uint8Array, at: number, end: number): 0 | 1 | undefined {
+  const isOne = at + 8 <= end && bytes[at + 7] === 0x31 && startsWith(bytes, at, HTTP_1);
+  return isOne ? 1 : readOtherVersion(bytes, at, end);
+}
+
+const HTTP = Buffer.from('HTTP/');
+const HTTP_1 = Buffer.from('HTTP/1.');
+const FULL_STOP = 0x2e;
+
+function startsWith(bytes: Uint8Array, at: number, prefix: Uint8Array): boolean {
+  for (let i = 0; i < prefix.length; i++) if (bytes[at + i] !== prefix[i]) return false;
+  return true;
+}
+
+function readOtherVersion(bytes: Uint8Array, at: number, end: number): 0 | 1 | undefined {
   for (let i = 0; i < 8; i++) {
     if (at + i >= end) return undefined;
     const byte = bytes[at + i] as number;
-    const fits =
-      i < 5
-        ? byte === VERSION_PREFIX.charCodeAt(i)
-        : i === 6
-          ? byte === FULL_STOP
-          : byte >= 0x30 && byte <= 0x39;
+    const isDigit = byte >= 0x30 && byte <= 0x39;
+    const fits = i < 5 ? byte === HTTP[i] : i === 6 ? byte === FULL_STOP : isDigit;
     if (!fits) throw new HttpProtocolError('REQUEST_LINE_MALFORMED');
   }
   const minor = (bytes[at + 7] as number) - 0x30;
@@ -198,5 +206,3 @@ export function readVersion(bytes: Uint8Array, at: number, end: number): 0 | 1 |
   }
   return minor;
 }
-
-const FULL_STOP = 0x2e;
