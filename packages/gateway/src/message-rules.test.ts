@@ -110,7 +110,7 @@ describe('a message on its way through', () => {
 
   it('does not ask for h2c, by which a client could talk past the gateway', async () => {
     const { request } = await passed(
-      'GET /web/ HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n',
+      'GET /web/ HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n\r\n',
     );
     expect(request).not.toMatch(/h2c|http2-settings|upgrade/i);
   });

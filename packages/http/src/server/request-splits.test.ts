@@ -26,6 +26,17 @@ describe('the requests of a connection', () => {
     }
   });
 
+  it.each([
+    ['BARE_CR', 'A: b\rC'],
+    ['BARE_LF', 'A: b\n'],
+    ['CONTROL_CHARACTER', 'A: b\0'],
+  ])('are refused at a byte of %s, though no more comes', (fault, line) => {
+    const text = `GET / HTTP/1.1\r\nHost: a\r\n${line}`;
+    for (const pieces of [[text], [...text]]) {
+      expect(serve(pieces, 'at once', false)).toContain(`sent "[400 ${fault}]"`);
+    }
+  });
+
   it('are the same in any pieces, whatever follows whatever', () => {
     const good = REQUEST_FIXTURES.filter(({ fault }) => fault === undefined);
     fc.assert(

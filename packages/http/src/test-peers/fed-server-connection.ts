@@ -20,23 +20,26 @@ export const SMALL_SERVER_LIMITS: HttpServerLimits = {
 /** When the handler asks for a body: as soon as it sees the head, or once every byte is there. */
 export type Appetite = 'at once' | 'late';
 
-/** Feeds those pieces and the end of the input to a real server connection; returns all that its handler and its peer saw. */
-export function serve(pieces: readonly string[], appetite: Appetite): string[] {
+/** Feeds those pieces, and the end of the input, to a real server connection; returns all that its handler and its peer saw. */
+export function serve(pieces: readonly string[], appetite: Appetite, ends = true): string[] {
   const events: string[] = [];
+  const bodies: Buffer[][] = [];
   const waiting: ServerExchange[] = [];
   const socket = new SilentSocket();
   let upgraded: string | undefined;
   const begin = (exchange: ServerExchange): void => {
     events.push(describeHead(exchange.head));
-    let body = '';
+    // Kept as they came: one that is overwritten later would show.
+    const body: Buffer[] = [];
+    bodies.push(body);
     const answer = (trailers: string): void => {
-      events.push(`body ${JSON.stringify(body)}${trailers}`);
+      events.push(`end${trailers}`);
       if (exchange.head.upgrade === undefined) exchange.send(200, '', Buffer.from('ok'));
       else upgraded = exchange.upgrade('x', '')?.surplus.toString('latin1') ?? '';
     };
     exchange.handler = {
       onBodyData(piece) {
-        body += piece.toString('latin1');
+        body.push(piece);
       },
       onBodyEnd: (trailers) => answer(` ${JSON.stringify(trailers?.raw ?? [])}`),
       onAbort: (reason) => void events.push(`abort ${reason.message}`),
@@ -66,9 +69,10 @@ export function serve(pieces: readonly string[], appetite: Appetite): string[] {
     if (upgraded === undefined) connection.takePiece(piece, true);
     else upgraded += piece.toString('latin1');
   });
-  if (upgraded === undefined) socket.emit('end');
+  if (ends && upgraded === undefined) socket.emit('end');
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) next.resume();
   if (upgraded !== undefined) events.push(`upgraded ${JSON.stringify(upgraded)}`);
+  for (const body of bodies) events.push(JSON.stringify(Buffer.concat(body).toString('latin1')));
   events.push(`sent ${JSON.stringify(socket.written)}`);
   events.push(socket.destroyed ? 'cut' : socket.writableEnded ? 'ended' : 'open');
   connection.destroy();
