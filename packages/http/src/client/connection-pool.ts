@@ -20,6 +20,10 @@ export const DEFAULT_POOL_LIMITS: PoolLimits = {
   maxWaiting: 1_024,
   connectTimeoutMs: 2_000,
   queueTimeoutMs: 5_000,
+  maxStreams: 256,
+  http2IdleTimeoutMs: 60_000,
+  pingAfterMs: 30_000,
+  pingTimeoutMs: 10_000,
 };
 
 export interface ConnectionPoolDeps {

@@ -44,9 +44,9 @@ export class Dial {
 
   start(): void {
     const { address, port, transport } = this.#target;
-    // TLS reads its socket by itself.
+    // TLS and HTTP/2 read their sockets by themselves.
     const socket =
-      transport.tls === undefined
+      transport.tls === undefined && transport.protocol === 'http/1.1'
         ? this.#owner.dialTcp(address, port)
         : connectTcp({ host: address, port, noDelay: true });
     this.#socket = socket;

@@ -1,15 +1,13 @@
 import type { Socket } from 'node:net';
 import { type TimerWheel, WheelTimer } from '../time/timer-wheel.ts';
 import { Dial, type DialOwner, type DialTarget } from './dial.ts';
-import {
-  UpstreamConnection,
-  type UpstreamLimits,
-  type UpstreamOwner,
-} from './upstream-connection.ts';
+import type { Http2Limits } from './http2-connection.ts';
+import { Http2Connections, PRESUMED_STREAMS, type StreamsOwner } from './http2-connections.ts';
+import { UpstreamConnection, type UpstreamOwner } from './upstream-connection.ts';
 import { UpstreamError } from './upstream-error.ts';
 import type { UpstreamExchange } from './upstream-exchange.ts';
 
-export interface PoolLimits extends UpstreamLimits {
+export interface PoolLimits extends Http2Limits {
   /** Per upstream. Default 256. */
   readonly maxConnections: number;
   /** Exchanges that may wait for a connection, per upstream. Default 1,024. */
@@ -36,7 +34,7 @@ interface Waiter {
 }
 
 /** The connections to one upstream and who waits for one. */
-export class HostPool implements UpstreamOwner, DialOwner {
+export class HostPool implements UpstreamOwner, DialOwner, StreamsOwner {
   readonly limits: PoolLimits;
   readonly wheel: TimerWheel;
   readonly target: DialTarget;
@@ -47,6 +45,10 @@ export class HostPool implements UpstreamOwner, DialOwner {
   readonly #connections = new Set<UpstreamConnection>();
   readonly #idle: UpstreamConnection[] = [];
   readonly #dialling = new Set<Dial>();
+  /** Made with the first connection that speaks HTTP/2. */
+  #streams: Http2Connections | undefined;
+  /** What the last connection agreed on; with `auto` it is not known before. */
+  #spoken: 'http/1.1' | 'h2' | 'auto';
   readonly #waiting: Waiter[] = [];
   /** Handed over after the next poll. */
   #proving = 0;
@@ -59,11 +61,12 @@ export class HostPool implements UpstreamOwner, DialOwner {
     this.wheel = owner.wheel;
     this.connectTimeoutMs = target.transport.connectTimeoutMs ?? owner.limits.connectTimeoutMs;
     this.#closed = closed;
+    this.#spoken = target.transport.protocol;
   }
 
   /** Open connections, those being dialled included. */
   get size(): number {
-    return this.#connections.size + this.#dialling.size;
+    return this.#connections.size + this.#dialling.size + (this.#streams?.size ?? 0);
   }
 
   get idle(): number {
@@ -85,6 +88,7 @@ export class HostPool implements UpstreamOwner, DialOwner {
       exchange.fail(new UpstreamError('TLS_FAILED', `The transport cannot be used: ${fault}`));
       return;
     }
+    if (this.#streams?.take(exchange)) return;
     const connection = this.#idle.pop();
     if (connection !== undefined) {
       this.#prove(connection, exchange);
@@ -137,6 +141,7 @@ export class HostPool implements UpstreamOwner, DialOwner {
   close(): void {
     this.#closed = true;
     for (const connection of this.#idle.splice(0)) connection.destroy();
+    this.#streams?.close();
     for (const dial of this.#dialling) dial.cancel();
     this.#dialling.clear();
     for (const { exchange, timer } of this.#waiting.splice(0)) {
@@ -184,18 +189,34 @@ export class HostPool implements UpstreamOwner, DialOwner {
   }
 
   #dialIfNeeded(): void {
-    if (this.#closed || this.#dialling.size >= this.#waiting.length) return;
-    if (this.size >= this.limits.maxConnections) return;
-    const dial = new Dial(this.target, this);
-    this.#dialling.add(dial);
-    dial.start();
+    while (!this.#closed && this.size < this.limits.maxConnections) {
+      const coming = this.#dialling.size + (this.#streams?.coming ?? 0);
+      if (coming * this.#servedByDial() >= this.#waiting.length) return;
+      const dial = new Dial(this.target, this);
+      this.#dialling.add(dial);
+      dial.start();
+    }
+  }
+
+  /** How many of those who wait one more connection would serve. */
+  #servedByDial(): number {
+    switch (this.#spoken) {
+      case 'http/1.1':
+        return 1;
+      case 'h2':
+        return this.#streams?.streamsEach ?? PRESUMED_STREAMS;
+      // One connection has to find out first.
+      case 'auto':
+        return Number.MAX_SAFE_INTEGER;
+    }
   }
 
   onDialled(dial: Dial, socket: Socket, protocol: 'http/1.1' | 'h2'): void {
     this.#dialling.delete(dial);
+    this.#spoken = protocol;
     if (protocol === 'h2') {
-      socket.destroy();
-      this.onDialFailed(dial, new UpstreamError('CONNECT_FAILED', 'HTTP/2 is not spoken yet'));
+      this.#streams ??= new Http2Connections(this);
+      this.#streams.add(socket, this.target.transport.tls !== undefined);
       return;
     }
     const connection = new UpstreamConnection(socket, this);
@@ -203,11 +224,34 @@ export class HostPool implements UpstreamOwner, DialOwner {
     const exchange = this.#nextWaiting();
     if (exchange !== undefined) connection.carry(exchange);
     else this.released(connection);
+    if (this.#waiting.length > 0) this.#dialIfNeeded();
   }
 
   onDialFailed(dial: Dial, error: UpstreamError): void {
     this.#dialling.delete(dial);
-    this.#nextWaiting()?.fail(error);
+    this.onStreamDialFailed(error);
+  }
+
+  onStreamDialFailed(error: UpstreamError): void {
+    // Those whom it would have served; whoever they are tried again for comes after them.
+    const served = Math.min(this.#servedByDial(), this.#waiting.length);
+    for (const { exchange, timer } of this.#waiting.splice(0, served)) {
+      this.wheel.disarm(timer);
+      exchange.fail(error);
+    }
+    if (this.#waiting.length > 0) this.#dialIfNeeded();
+    this.#tellIfEmpty();
+  }
+
+  onStreamRoom(): void {
+    while (this.#waiting.length > 0 && this.#streams?.hasRoom) {
+      const exchange = this.#nextWaiting();
+      if (exchange !== undefined) this.#streams.take(exchange);
+    }
+    if (this.#waiting.length > 0) this.#dialIfNeeded();
+  }
+
+  onStreamConnectionClosed(): void {
     if (this.#waiting.length > 0) this.#dialIfNeeded();
     this.#tellIfEmpty();
   }

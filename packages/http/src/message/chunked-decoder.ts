@@ -1,18 +1,13 @@
 import { CR, HEX_VALUE, LF } from '../protocol/byte-classes.ts';
-import { toLatin1 } from '../protocol/latin1.ts';
 import { HttpProtocolError } from '../protocol/protocol-error.ts';
 import { ExtensionScanner } from './extension-scanner.ts';
-import { FIELD } from './field-classes.ts';
 import { HeadCollector } from './head-collector.ts';
-import { MARK_STRIDE, MessageFields } from './message-fields.ts';
-import { scanFields } from './scan-fields.ts';
+import type { MessageFields } from './message-fields.ts';
+import { parseTrailers, type TrailerLimits } from './trailer-fields.ts';
 
-export interface ChunkedLimits {
+export interface ChunkedLimits extends TrailerLimits {
   /** All chunk extensions of a body together. Default 4 KiB. */
   readonly extensionBytes: number;
-  /** The trailer section. Default 8 KiB. */
-  readonly trailerBytes: number;
-  readonly maxTrailers: number;
 }
 
 export const DEFAULT_CHUNKED_LIMITS: ChunkedLimits = {
@@ -38,10 +33,6 @@ type State =
   | 'trailer-start'
   | 'trailers'
   | 'done';
-
-// RFC 9110 §6.5.1: never in trailers: what frames, routes or authenticates.
-const FORBIDDEN_TRAILER =
-  FIELD.hopByHop | FIELD.host | FIELD.contentLength | FIELD.forwarded | FIELD.expect;
 
 /** Undoes the chunked coding (RFC 9112 §7.1), for any split of its bytes. */
 export class ChunkedDecoder {
@@ -151,19 +142,8 @@ export class ChunkedDecoder {
     if (!collector.push(piece)) return start + piece.length;
     const section = collector.take();
     this.#trailerCollector = undefined;
-    const marks: number[] = [];
-    const { trailerBytes, maxTrailers } = this.#limits;
-    const limit = CRLF.length + trailerBytes;
-    const end = scanFields(section, 2, Math.min(section.length, limit + 1), 2, marks, maxTrailers);
-    if (end < 0 || end > limit) {
-      throw new HttpProtocolError('TRAILERS_TOO_LARGE');
-    }
-    for (let at = MARK_STRIDE - 1; at < marks.length; at += MARK_STRIDE) {
-      if ((marks[at] as number) & FORBIDDEN_TRAILER) {
-        throw new HttpProtocolError('TRAILER_FORBIDDEN');
-      }
-    }
-    if (marks.length > 0) this.trailers = new MessageFields(toLatin1(section, 2, end), marks);
+    const { end, trailers } = parseTrailers(section, 2, this.#limits);
+    this.trailers = trailers;
     this.#state = 'done';
     return start + end - before;
   }

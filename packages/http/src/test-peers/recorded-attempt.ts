@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { ConnectionPool } from '../client/connection-pool.ts';
 import type { UpstreamError } from '../client/upstream-error.ts';
 import type { UpstreamExchange, UpstreamHandler } from '../client/upstream-exchange.ts';
+import type { UpstreamTransport } from '../client/upstream-transport.ts';
 import { type BodyFraming, NO_BODY } from '../message/framing.ts';
 import type { MessageFields } from '../message/message-fields.ts';
 import type { ResponseHead } from '../message/response-head.ts';
@@ -11,6 +12,9 @@ export interface AttemptPlan {
   readonly target?: string;
   readonly framing?: BodyFraming;
   readonly upgrade?: string;
+  /** More header lines than Host. */
+  readonly lines?: string;
+  readonly transport?: UpstreamTransport;
   /** What follows the head; nothing by default. */
   afterHead?(exchange: UpstreamExchange): void;
   onHead?(exchange: UpstreamExchange): void;
@@ -38,12 +42,12 @@ export class RecordedAttempt implements UpstreamHandler {
     this.outcome = new Promise((resolve) => {
       this.#settle = resolve;
     });
-    this.exchange = pool.connect('127.0.0.1', port, this);
+    this.exchange = pool.connect('127.0.0.1', port, this, plan.transport);
   }
 
   onReady(exchange: UpstreamExchange): void {
-    const { method = 'GET', target = '/', framing = NO_BODY, upgrade } = this.#plan;
-    exchange.sendHead(method, target, 'Host: a\r\n', framing, upgrade);
+    const { method = 'GET', target = '/', framing = NO_BODY, upgrade, lines = '' } = this.#plan;
+    exchange.sendHead(method, target, `Host: a\r\n${lines}`, framing, upgrade);
     this.#plan.afterHead?.(exchange);
   }
 
