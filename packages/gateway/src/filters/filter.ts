@@ -25,7 +25,7 @@ export interface FilteredRequest {
   refuse(code: GatewayErrorCode, headers?: readonly string[]): void;
   /** Cuts the connection without an answer. */
   cut(): void;
-  /** Sees each piece of the request's body before it is sent on; may refuse from there. */
+  /** Sees each piece of the request's body before it is sent on; may refuse from there. Pieces are lent for the call. */
   watchBody(watcher: (piece: Buffer) => void): void;
   /** After `onRequest` returned 'wait': goes on with the next filter. */
   proceed(): void;
@@ -60,7 +60,7 @@ export interface BodySink {
 /** Turns a body into another, piece by piece and under back-pressure. */
 export interface BodyTransform {
   start(sink: BodySink): void;
-  /** False: no more until `onWritable` of the owner was called. */
+  /** Takes a piece of its own. False: no more until `onWritable` of the owner was called. */
   write(piece: Buffer): boolean;
   end(): void;
   /** The sink takes more. */

@@ -339,7 +339,7 @@ export class Exchange
       head = { ...head, lines: editLines(editLines(head.lines, filtered), route.requestEdit) };
     }
     this.#upgrade = head.upgrade;
-    if (server.hasBody) this.#body = new ReplayBody(this.#context.limits.replayBytes);
+    if (server.hasBody) this.#body = new ReplayBody(this.#context.limits.replayBytes, head.framing);
     if (route.mirrors.length > 0) this.#mirror(route.mirrors, head);
     this.#forwarding = new Forwarding(this.#context, this, {
       route,

@@ -62,7 +62,7 @@ export class MirroredRequest implements AttemptOwner, DeadlineOwner {
     }
     this.#heldBytes += piece.length;
     if (this.#heldBytes > MAX_HELD_BYTES) this.#giveUp();
-    else this.#held.push(piece);
+    else this.#held.push(Buffer.from(piece));
   }
 
   endBody(trailerLines: string): void {

@@ -1,3 +1,5 @@
+import type { BodyFraming } from '@portolan/http';
+
 /** What was read of a request's body, kept while it is small enough to be sent again. */
 export class ReplayBody {
   pieces: Buffer[] = [];
@@ -12,8 +14,10 @@ export class ReplayBody {
   #bytes = 0;
   readonly #limitBytes: number;
 
-  constructor(limitBytes: number) {
-    this.#limitBytes = limitBytes;
+  constructor(limitBytes: number, framing: BodyFraming) {
+    // What is known to be too long is not copied first.
+    const tooLong = framing.kind === 'length' && framing.length > limitBytes;
+    this.#limitBytes = tooLong ? 0 : limitBytes;
   }
 
   keep(piece: Buffer): void {
@@ -21,7 +25,7 @@ export class ReplayBody {
     if (!this.replayable) return;
     this.#bytes += piece.length;
     if (this.#bytes > this.#limitBytes) this.drop();
-    else this.pieces.push(piece);
+    else this.pieces.push(Buffer.from(piece));
   }
 
   complete(trailerLines: string): void {

@@ -70,7 +70,7 @@ export class ResponseDelivery {
 
   /** A piece from the upstream. */
   write(piece: Buffer): boolean {
-    const more = this.#transform ? this.#transform.write(piece) : this.#send(piece);
+    const more = this.#transform ? this.#transform.write(Buffer.from(piece)) : this.#send(piece);
     if (!more) this.#source.pause();
     return more;
   }

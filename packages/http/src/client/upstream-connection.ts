@@ -40,8 +40,6 @@ export class UpstreamConnection implements ExchangeCarrier, PieceTaker {
   readonly #heads: HeadReader<ResponseHead>;
   readonly #timer: WheelTimer;
   readonly #leaveReads: () => void;
-  /** Whether the piece now being read is overwritten afterwards. */
-  #borrowed = false;
   #exchange: UpstreamExchange | undefined;
   #head: ResponseHead | undefined;
   #interim = 0;
@@ -143,15 +141,10 @@ export class UpstreamConnection implements ExchangeCarrier, PieceTaker {
   }
 
   onBodyData(piece: Buffer): void {
-    this.#exchange?.handler.onData(this.#borrowed ? Buffer.from(piece) : piece);
+    this.#exchange?.handler.onData(piece);
   }
 
-  get expectsMuch(): boolean {
-    return this.#head !== undefined && this.#decoder.expectsMuch;
-  }
-
-  takePiece(piece: Buffer, borrowed: boolean): void {
-    this.#borrowed = borrowed;
+  takePiece(piece: Buffer): void {
     const exchange = this.#exchange;
     // A byte nobody asked for would be taken for the next request's answer (response-queue poisoning).
     if (exchange === undefined || !exchange.requestStarted) {

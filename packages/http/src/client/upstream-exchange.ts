@@ -11,7 +11,7 @@ export interface UpstreamHandler {
   /** 1xx other than 101. */
   onInformational(head: ResponseHead): void;
   onHead(head: ResponseHead): void;
-  /** A piece of the response's body; it may be kept. */
+  /** A piece of the response's body. It is lent: what is kept of it after the call has to be copied. */
   onData(piece: Buffer): void;
   onEnd(trailers: MessageFields | undefined): void;
   onError(error: UpstreamError): void;
@@ -80,7 +80,7 @@ export class UpstreamExchange {
     this.#carrier.send(this, method, target, lines, framing, upgrade);
   }
 
-  /** A piece of the request's body; false says to wait for `onDrain`. */
+  /** A piece of the request's body, which may be lent; false says to wait for `onDrain`. */
   write(piece: Buffer): boolean {
     return this.ended || this.#carrier === undefined ? true : this.#carrier.write(piece);
   }

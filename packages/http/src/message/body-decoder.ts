@@ -2,13 +2,10 @@ import { type BodySink, ChunkedDecoder, type ChunkedLimits } from './chunked-dec
 import type { BodyFraming } from './framing.ts';
 import type { MessageFields } from './message-fields.ts';
 
-const MUCH_BYTES = 16_384;
-
 /** Finds the end of a body of any framing; one per connection, started anew for each message. */
 export class BodyDecoder {
   #kind: BodyFraming['kind'] = 'none';
   #remaining = 0;
-  #lastBytes = 0;
   #chunked: ChunkedDecoder | undefined;
   readonly #limits: ChunkedLimits;
   /** Whether the body is complete; one that ends with the connection is completed by the connection. */
@@ -16,12 +13,6 @@ export class BodyDecoder {
 
   constructor(limits: ChunkedLimits) {
     this.#limits = limits;
-  }
-
-  /** Whether at least a read buffer's worth is probably left. */
-  get expectsMuch(): boolean {
-    if (this.done) return false;
-    return this.#kind === 'length' ? this.#remaining >= MUCH_BYTES : this.#lastBytes >= MUCH_BYTES;
   }
 
   get kind(): BodyFraming['kind'] {
@@ -34,7 +25,6 @@ export class BodyDecoder {
 
   start(framing: BodyFraming): void {
     this.#kind = framing.kind;
-    this.#lastBytes = 0;
     this.#remaining = framing.kind === 'length' ? framing.length : 0;
     this.done = framing.kind === 'none' || (framing.kind === 'length' && framing.length === 0);
     if (framing.kind !== 'chunked') return;
@@ -45,7 +35,6 @@ export class BodyDecoder {
   /** Hands what belongs to the body to `sink` and returns the position behind it. */
   push(bytes: Buffer, start: number, sink: BodySink): number {
     if (this.done || start >= bytes.length) return start;
-    this.#lastBytes = bytes.length - start;
     if (this.#kind === 'chunked') {
       const chunked = this.#chunked as ChunkedDecoder;
       const end = chunked.push(bytes, start, sink);

@@ -60,20 +60,20 @@ export class MessageWriter {
     this.#writer.writeText(text);
   }
 
-  /** Whether more is welcome; false says to wait for a drain. Throws `RangeError` beyond the announced length. */
+  /** A piece that is only lent. Whether more is welcome; false says to wait for a drain. Throws `RangeError` beyond the announced length. */
   write(piece: Buffer): boolean {
     if (this.ended) return true;
     if (piece.length === 0 || this.#kind === 'none') return !this.#writer.needsDrain;
     const head = this.#heldHead;
     if (this.#kind === 'chunked') {
       const prefix = `${head}${piece.length.toString(16)}\r\n`;
-      return this.#sendJoined(prefix, piece, '\r\n');
+      return this.#sendJoined(prefix, piece, '\r\n', true);
     }
     if (this.#kind === 'length') this.#count(piece.length);
-    return this.#sendJoined(head, piece, '');
+    return this.#sendJoined(head, piece, '', true);
   }
 
-  /** Ends the body with an optional last piece. Throws `RangeError` when the announced length was not reached. */
+  /** Ends the body with an optional last piece, which stays as it is. Throws `RangeError` when the announced length was not reached. */
   end(piece?: Buffer, trailerLines = ''): boolean {
     if (this.ended) return true;
     const last = piece !== undefined && this.#kind !== 'none' ? piece : undefined;
@@ -84,13 +84,18 @@ export class MessageWriter {
     }
     this.ended = true;
     if (this.#kind !== 'chunked') {
-      if (last !== undefined && size > 0) return this.#sendJoined(this.#heldHead, last, '');
+      if (last !== undefined && size > 0) return this.#sendJoined(this.#heldHead, last, '', false);
       if (this.#heldHead !== '') return this.#send(this.#heldHead);
       return !this.#writer.needsDrain;
     }
     const closing = trailerLines === '' ? LAST_CHUNK : `0\r\n${trailerLines}\r\n`;
     if (last === undefined || size === 0) return this.#send(this.#heldHead + closing);
-    return this.#sendJoined(`${this.#heldHead}${size.toString(16)}\r\n`, last, `\r\n${closing}`);
+    return this.#sendJoined(
+      `${this.#heldHead}${size.toString(16)}\r\n`,
+      last,
+      `\r\n${closing}`,
+      false,
+    );
   }
 
   #count(size: number): void {
@@ -104,8 +109,8 @@ export class MessageWriter {
     return this.#writer.writeText(data);
   }
 
-  #sendJoined(before: string, piece: Buffer, after: string): boolean {
-    if (before === '' && after === '') {
+  #sendJoined(before: string, piece: Buffer, after: string, lent: boolean): boolean {
+    if (before === '' && after === '' && !lent) {
       this.started = true;
       return this.#writer.writeBytes(piece);
     }
@@ -114,7 +119,9 @@ export class MessageWriter {
     }
     this.#heldHead = '';
     this.started = true;
-    return this.#writer.writeParts(before, piece, after);
+    return lent
+      ? this.#writer.writeLent(before, piece, after)
+      : this.#writer.writeParts(before, piece, after);
   }
 }
 

@@ -24,7 +24,7 @@ export class BufferedBody {
   onBodyData(piece: Buffer): void {
     this.#length += piece.length;
     if (this.#length <= this.#limitBytes) {
-      this.#pieces.push(piece);
+      this.#pieces.push(Buffer.from(piece));
       return;
     }
     this.#pieces.length = 0;

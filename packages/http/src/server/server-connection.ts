@@ -36,7 +36,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
   #heldBytes = 0;
   #processing = false;
   /** Whether the piece now being processed is overwritten afterwards. */
-  #borrowed = false;
+  #lent = false;
   #inputEnded = false;
   #discarding = false;
   /** Body bytes since the data-rate window began; also what was read away after a response. */
@@ -181,22 +181,18 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
     return rest;
   }
 
-  takePiece(piece: Buffer, borrowed: boolean): void {
+  takePiece(piece: Buffer): void {
     if (this.#phase === 'lingering') {
       this.#unreadBytes += piece.length;
       if (this.#unreadBytes > MAX_LINGER_BYTES) this.#socket.destroy();
       return;
     }
     if (this.#held.length > 0 || this.#processing) {
-      this.#hold(borrowed ? Buffer.from(piece) : piece);
+      this.#hold(Buffer.from(piece));
       return;
     }
-    this.#borrowed = borrowed;
+    this.#lent = true;
     this.#process(piece);
-  }
-
-  get expectsMuch(): boolean {
-    return this.#phase === 'exchange' && this.#decoder.expectsMuch;
   }
 
   #process(piece: Buffer): void {
@@ -219,7 +215,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
     const rest = this.#piece === undefined ? EMPTY : piece.subarray(this.#at);
     this.#piece = undefined;
     if (rest.length > 0 && this.#phase !== 'lingering' && !this.#socket.destroyed) {
-      this.#hold(this.#borrowed ? Buffer.from(rest) : rest);
+      this.#hold(this.#lent ? Buffer.from(rest) : rest);
     }
     if (this.#inputEnded) this.#endInput();
   }
@@ -242,7 +238,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
   onBodyData(piece: Buffer): void {
     this.#windowBytes += piece.length;
     if (!this.#discarding) {
-      this.#exchange?.handler?.onBodyData(this.#borrowed ? Buffer.from(piece) : piece);
+      this.#exchange?.handler?.onBodyData(piece);
       return;
     }
     this.#unreadBytes += piece.length;
@@ -310,7 +306,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
     if (first !== undefined) {
       this.#held = [];
       this.#heldBytes = 0;
-      this.#borrowed = false;
+      this.#lent = false;
       this.#process(held.length === 1 ? first : Buffer.concat(held));
     }
     if (this.#held.length === 0 && this.#socket.isPaused() && this.#phase !== 'upgraded') {

@@ -6,7 +6,7 @@ import type { TlsFacts } from './connection-facts.ts';
 
 /** What an exchange tells its handler. Nothing is called after `onAbort`, nor after the response has ended. */
 export interface ExchangeHandler {
-  /** A piece of the request's body; it may be kept, it is never written to again. */
+  /** A piece of the request's body. It is lent: what is kept of it after the call has to be copied. */
   onBodyData(piece: Buffer): void;
   onBodyEnd(trailers: MessageFields | undefined): void;
   /** The client is gone, was too slow, or broke a rule; nothing can be sent any more. */
@@ -63,9 +63,9 @@ export interface ServerExchange {
    * in answers to HEAD and with 204 and 304 it is announced and then ignored.
    */
   sendHead(status: number, lines: string, framing: BodyFraming): void;
-  /** A piece of the response's body, not to be written to afterwards; false says to wait for `onDrain`. */
+  /** A piece of the response's body, which may be lent; false says to wait for `onDrain`. */
   write(piece: Buffer): boolean;
-  /** Ends the response, with an optional last piece. */
+  /** Ends the response, with an optional last piece, not to be written to afterwards. */
   end(piece?: Buffer, trailerLines?: string): void;
   /** A whole response at once. `lines` as for `sendHead`. */
   send(status: number, lines: string, body?: Buffer): void;

@@ -29,7 +29,6 @@ export function serve(pieces: readonly string[], appetite: Appetite, ends = true
   let upgraded: string | undefined;
   const begin = (exchange: ServerExchange): void => {
     events.push(describeHead(exchange.head));
-    // Kept as they came: one that is overwritten later would show.
     const body: Buffer[] = [];
     bodies.push(body);
     const answer = (trailers: string): void => {
@@ -39,7 +38,7 @@ export function serve(pieces: readonly string[], appetite: Appetite, ends = true
     };
     exchange.handler = {
       onBodyData(piece) {
-        body.push(piece);
+        body.push(Buffer.from(piece));
       },
       onBodyEnd: (trailers) => answer(` ${JSON.stringify(trailers?.raw ?? [])}`),
       onAbort: (reason) => void events.push(`abort ${reason.message}`),
@@ -66,7 +65,7 @@ export function serve(pieces: readonly string[], appetite: Appetite, ends = true
     { remoteAddress: '127.0.0.1', localPort: 80, tls: undefined },
   );
   feed(pieces, (piece) => {
-    if (upgraded === undefined) connection.takePiece(piece, true);
+    if (upgraded === undefined) connection.takePiece(piece);
     else upgraded += piece.toString('latin1');
   });
   if (ends && upgraded === undefined) socket.emit('end');

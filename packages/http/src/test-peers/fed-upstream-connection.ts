@@ -26,7 +26,6 @@ export interface AskedBy {
 export function answer(pieces: readonly string[], { method = 'GET', upgrade }: AskedBy): string[] {
   const events: string[] = [];
   const socket = new SilentSocket();
-  // Kept as they came: one that is overwritten later would show.
   const body: Buffer[] = [];
   let upgraded: string | undefined;
   const exchange = new UpstreamExchange({
@@ -34,7 +33,7 @@ export function answer(pieces: readonly string[], { method = 'GET', upgrade }: A
     onInformational: (head) => void events.push(`interim ${describeHead(head)}`),
     onHead: (head) => void events.push(describeHead(head)),
     onData(piece) {
-      body.push(piece);
+      body.push(Buffer.from(piece));
     },
     onEnd: (trailers) => void events.push(`end ${JSON.stringify(trailers?.raw ?? [])}`),
     onError: ({ code, protocolCode }) => void events.push(`error ${code} ${protocolCode}`),
@@ -53,7 +52,7 @@ export function answer(pieces: readonly string[], { method = 'GET', upgrade }: A
   connection.carry(exchange);
   feed(pieces, (piece) => {
     if (upgraded !== undefined) upgraded += piece.toString('latin1');
-    else if (!socket.destroyed) connection.takePiece(piece, true);
+    else if (!socket.destroyed) connection.takePiece(piece);
   });
   if (upgraded !== undefined) events.push(`upgraded ${JSON.stringify(upgraded)}`);
   else if (!socket.destroyed) socket.emit('end');

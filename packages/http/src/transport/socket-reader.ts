@@ -2,16 +2,13 @@ import { connect, Socket, type SocketConstructorOpts } from 'node:net';
 
 /** Takes the bytes a socket reads. */
 export interface PieceTaker {
-  /** A `borrowed` piece is overwritten after the call: what is kept of it has to be copied. */
-  takePiece(piece: Buffer, borrowed: boolean): void;
-  /** Whether the next bytes are likely many, and kept or sent on as they are. */
-  readonly expectsMuch: boolean;
+  /** The piece is lent: it is overwritten after the call, and what is kept of it has to be copied. */
+  takePiece(piece: Buffer): void;
 }
 
-const READ_BYTES = 65_536;
-/** From here on a piece is worth the buffer it lies in; a smaller one is cheaper copied. */
-const HAND_OUT_BYTES = 16_384;
-/** Heads and small bodies of all sockets are read into this: a read is done with before the next one begins. */
+/** A body of 64 KiB with its head fits. */
+export const READ_BYTES = 131_072;
+/** All sockets are read into this: a read is done with before the next one begins. */
 const SHARED = Buffer.allocUnsafeSlow(READ_BYTES);
 
 const READERS = new WeakMap<Socket, SocketReader>();
@@ -23,29 +20,16 @@ const READERS = new WeakMap<Socket, SocketReader>();
 class SocketReader {
   taker: PieceTaker | undefined;
   socket: Socket | undefined;
-  #buffer: Buffer | undefined;
-  #handedOut = false;
   readonly options = {
-    buffer: (): Buffer => this.#nextBuffer(),
+    buffer: SHARED,
     callback: (bytes: number, buffer: Uint8Array): boolean => this.#onRead(bytes, buffer as Buffer),
   };
-
-  #nextBuffer(): Buffer {
-    const wantsOwn = this.taker?.expectsMuch === true;
-    if (!wantsOwn) this.#buffer = SHARED;
-    else if (this.#buffer === SHARED || this.#handedOut) {
-      this.#buffer = Buffer.allocUnsafeSlow(READ_BYTES);
-    }
-    this.#handedOut = false;
-    return this.#buffer ?? SHARED;
-  }
 
   #onRead(bytes: number, buffer: Buffer): boolean {
     const piece = buffer.subarray(0, bytes);
     const { taker } = this;
     if (taker === undefined) return this.socket?.push(Buffer.from(piece)) ?? true;
-    this.#handedOut = buffer !== SHARED && bytes >= HAND_OUT_BYTES;
-    taker.takePiece(piece, !this.#handedOut);
+    taker.takePiece(piece);
     return true;
   }
 }
@@ -89,7 +73,7 @@ function registered(socket: Socket, reader: SocketReader): Socket {
 export function takePieces(socket: Socket, taker: PieceTaker): () => void {
   const reader = READERS.get(socket);
   if (reader === undefined) {
-    const onData = (piece: Buffer): void => taker.takePiece(piece, false);
+    const onData = (piece: Buffer): void => taker.takePiece(piece);
     socket.on('data', onData);
     return () => socket.off('data', onData);
   }

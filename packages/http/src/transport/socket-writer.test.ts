@@ -56,6 +56,23 @@ describe('the socket writer', () => {
     expect((await readAll(far)).toString('latin1')).toBe(expected);
   });
 
+  it('needs what it was lent no longer than for the call, whether the kernel took it or not', async () => {
+    const writer = new SocketWriter(near);
+    writer.writeText('first ');
+    const lent = Buffer.alloc(65_536);
+    const expected = [Buffer.from('first ')];
+    let waits = 0;
+    for (let at = 0; waits < 3; at++) {
+      lent.fill(97 + (at % 26));
+      expected.push(Buffer.from('<'), Buffer.from(lent), Buffer.from('>'));
+      if (!writer.writeLent('<', lent, '>')) waits++;
+      lent.fill('!');
+      if (at > 1_000) throw new Error('the kernel takes everything');
+    }
+    near.end();
+    expect((await readAll(far)).equals(Buffer.concat(expected))).toBe(true);
+  });
+
   it('says to wait when the kernel takes no more, and when to go on', async () => {
     const writer = new SocketWriter(near);
     writer.writeText('first');

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { READ_BYTES } from './socket-reader.ts';
 
 /** What of a TCP handle is used; see `node:net`'s own writes. */
 interface TcpHandle {
@@ -21,6 +22,11 @@ interface WithHandle {
 let RequestClass: (new () => WriteRequest) | undefined;
 /** Used for every write that the kernel takes at once; one that it does not take keeps it. */
 let request: WriteRequest | undefined;
+
+/** A read's bytes with a head before and a chunk's end behind. */
+const STAGING_BYTES = READ_BYTES + 32_768;
+/** What is lent is written from here: copying costs less than a buffer of its own for every piece, and collecting those. */
+let staging: Buffer | undefined;
 
 /**
  * Writes to a socket past its stream while nothing waits there: what the kernel takes at once, as nearly everything, costs no
@@ -58,7 +64,7 @@ export class SocketWriter {
     return this.#settle(handle, handle.writeLatin1String(request, text), text.length, undefined);
   }
 
-  /** Bytes; false says to wait for the socket's `drain`. */
+  /** Bytes that stay as they are; false says to wait for the socket's `drain`. */
   writeBytes(bytes: Buffer): boolean {
     const handle = this.#directHandle();
     if (handle === undefined || request === undefined) {
@@ -67,11 +73,33 @@ export class SocketWriter {
     return this.#settle(handle, handle.writeBuffer(request, bytes), bytes.length, bytes);
   }
 
-  /** Text, bytes and text in one system call; false says to wait for the socket's `drain`. */
+  /**
+   * Text, bytes that are only lent, and text, in one system call where they are no more than a read; false says to wait for the
+   * socket's `drain`.
+   */
+  writeLent(before: string, bytes: Buffer, after: string): boolean {
+    const handle = this.#directHandle();
+    const length = before.length + bytes.length + after.length;
+    if (handle === undefined || request === undefined || length > STAGING_BYTES) {
+      return this.writeParts(before, Buffer.from(bytes), after);
+    }
+    staging ??= Buffer.allocUnsafeSlow(STAGING_BYTES);
+    const used = staging;
+    let at = before === '' ? 0 : used.write(before, 0, 'latin1');
+    at += bytes.copy(used, at);
+    if (after !== '') at += used.write(after, at, 'latin1');
+    const staged = used.subarray(0, at);
+    const taken = this.#settle(handle, handle.writeBuffer(request, staged), at, staged);
+    // What the kernel did not take stays where it is until it does.
+    if (!taken) staging = undefined;
+    return taken;
+  }
+
+  /** Text, bytes that stay as they are, and text; false says to wait for the socket's `drain`. */
   writeParts(before: string, bytes: Buffer, after: string): boolean {
     const socket = this.#socket;
     socket.cork();
-    socket.write(before, 'latin1');
+    if (before !== '') socket.write(before, 'latin1');
     socket.write(bytes);
     if (after !== '') socket.write(after, 'latin1');
     socket.uncork();
