@@ -13,6 +13,8 @@ describe('the response of an upstream', () => {
     const events = answer([bytes], askedBy);
     expect(events.filter((event) => event.startsWith(ending))).toHaveLength(1);
     expect(events.at(-1)).toBe('gone');
+    // The memory it came in was overwritten.
+    expect(events.join()).not.toContain('#');
   });
 
   it.each(CASES)('is the same wherever it is split: $what, $shown', ({ bytes, askedBy }) => {
