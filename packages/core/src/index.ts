@@ -131,6 +131,15 @@ export type {
   Registry,
   WriteContext,
 } from './ports/registry.ts';
+export type {
+  ExplainedDestination,
+  ExplainedEndpoint,
+  ExplainedState,
+  RequestToExplain,
+  RouteExplainer,
+  RouteExplanation,
+  RoutePassedOver,
+} from './ports/route-explainer.ts';
 export type { Change, CommitResult, Entry, Guard, Op, Store } from './ports/store.ts';
 export {
   type Counter,

@@ -6,6 +6,7 @@ import type {
   Logger,
   Metrics,
   Random,
+  RouteExplainer,
   ServiceKey,
   ServiceView,
   StoredRoute,
@@ -13,6 +14,7 @@ import type {
 } from '@portolan/core';
 import { serviceId } from '@portolan/core';
 import { ConnectionPool, createHttpServer, TimerWheel } from '@portolan/http';
+import { explainRequest } from './explain/explain-request.ts';
 import { createGatewayMetrics } from './gateway-metrics.ts';
 import { compileGatewayOptions, type GatewayOptions } from './gateway-options.ts';
 import { Deadlines } from './proxy/deadlines.ts';
@@ -58,7 +60,7 @@ export interface ListenOptions {
 }
 
 /** The data plane: one listener that forwards to what the catalogue knows. */
-export interface Gateway {
+export interface Gateway extends RouteExplainer {
   /** Resolves with the bound port once requests are served. */
   listen(
     host: string,
@@ -272,6 +274,17 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       zeroConfigRoutes.clear();
       applyRoutes(catalogue.routes());
     },
+    explain: (request) =>
+      explainRequest(request, {
+        table,
+        catalogue,
+        headLimits: compiled.server,
+        maxRequestsPerEndpoint: compiled.limits.maxRequestsPerEndpoint,
+        defaultBalancer: compiled.routeDefaults.balancer,
+        peerOf: context.peerOf,
+        findRoute,
+        mayDial: context.mayDial,
+      }),
     stats() {
       let endpoints = 0;
       let ejected = 0;

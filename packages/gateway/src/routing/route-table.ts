@@ -1,4 +1,5 @@
 import type { RouteMatch, StoredRoute } from '@portolan/core';
+import type { TableEntry } from './passed-over.ts';
 import { PriorityIndex } from './path-index.ts';
 import {
   type CompiledMatch,
@@ -17,6 +18,8 @@ export interface RouteTable<R> {
   find(query: RouteQuery): CompiledMatch<R> | undefined;
   /** Every route in the table once. */
   readonly routes: readonly R[];
+  /** Every match at every host, in no order: for explanations. */
+  readonly entries: readonly TableEntry<R>[];
 }
 
 const EVERYTHING: RouteMatch = {};
@@ -36,6 +39,7 @@ export function createRouteTable<R>(
   const wildcardHosts = new Map<string, PriorityIndex<R>>();
   const anyHost = new PriorityIndex<R>();
   const routes: R[] = [];
+  const entries: TableEntry<R>[] = [];
   for (const route of stored) {
     try {
       addRoute(route);
@@ -57,26 +61,28 @@ export function createRouteTable<R>(
     }));
     const compiled = compile(route);
     routes.push(compiled);
-    for (const target of targetsOf(route.hosts)) {
-      for (const part of parts) target.add(route.priority ?? 0, { ...part, route: compiled });
+    const { priority = 0 } = route;
+    const hosts = route.hosts.length === 0 ? ['*'] : route.hosts.map((host) => host.toLowerCase());
+    for (const part of parts) {
+      const match = { ...part, route: compiled };
+      for (const host of hosts) {
+        entries.push({ host, priority, match });
+        targetOf(host).add(priority, match);
+      }
     }
   }
 
-  function targetsOf(hosts: readonly string[]): PriorityIndex<R>[] {
-    if (hosts.length === 0) return [anyHost];
-    return hosts.map((pattern) => {
-      const host = pattern.toLowerCase();
-      if (host === '*') return anyHost;
-      const isWildcard = host.startsWith('*.');
-      const map = isWildcard ? wildcardHosts : exactHosts;
-      const key = isWildcard ? host.slice(2) : host;
-      let entry = map.get(key);
-      if (!entry) {
-        entry = new PriorityIndex<R>();
-        map.set(key, entry);
-      }
-      return entry;
-    });
+  function targetOf(host: string): PriorityIndex<R> {
+    if (host === '*') return anyHost;
+    const isWildcard = host.startsWith('*.');
+    const map = isWildcard ? wildcardHosts : exactHosts;
+    const key = isWildcard ? host.slice(2) : host;
+    let entry = map.get(key);
+    if (!entry) {
+      entry = new PriorityIndex<R>();
+      map.set(key, entry);
+    }
+    return entry;
   }
 
   function candidates(host: string): readonly PriorityIndex<R>[] {
@@ -99,6 +105,7 @@ export function createRouteTable<R>(
 
   return {
     routes,
+    entries,
     find(query) {
       const hosts = candidates(query.host);
       for (let at = 0; at < hosts.length; at++) {

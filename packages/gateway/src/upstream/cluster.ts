@@ -17,6 +17,8 @@ export interface Cluster {
   readonly panicking: boolean;
   /** How many endpoints a pick chooses from. */
   readonly size: number;
+  /** Those that a pick chooses from. */
+  readonly endpoints: readonly UpstreamEndpoint[];
   pick(context: PickContext): UpstreamEndpoint | undefined;
   /** Looks through all endpoints for one that `accepts`, after the balancer's choices did not. */
   search(accepts: (endpoint: UpstreamEndpoint) => boolean): UpstreamEndpoint | undefined;
@@ -63,6 +65,9 @@ export function createCluster(
     },
     get size() {
       return chosen.length;
+    },
+    get endpoints() {
+      return chosen;
     },
     get panicking() {
       return panicking;

@@ -32,6 +32,8 @@ export interface Upstream {
   readonly unused: boolean;
   /** Those that may take new requests, resolved or not. */
   readonly endpoints: readonly UpstreamEndpoint[];
+  /** Those, and the ones that drain. */
+  readonly known: Iterable<UpstreamEndpoint>;
   /** Takes the newest view: adds, updates and drains endpoints. */
   apply(view: ServiceView): void;
   cluster(subset: Labels, balancer: BalancerName): Cluster;
@@ -162,6 +164,9 @@ export function createUpstream(
     },
     get endpoints() {
       return endpoints;
+    },
+    get known() {
+      return known.values();
     },
     apply,
     cluster(subset, balancer) {
