@@ -10,6 +10,7 @@ import type {
   ServiceKey,
   ServiceView,
   StoredRoute,
+  StoredTrafficPolicy,
   TimerHandle,
 } from '@portolan/core';
 import { serviceId } from '@portolan/core';
@@ -27,9 +28,11 @@ import { type CompiledRoute, compileRoute, nameRoute } from './routing/compiled-
 import { matchedPathOf, type RouteQuery } from './routing/route-match.ts';
 import { createRouteTable, type RouteTable } from './routing/route-table.ts';
 import { createZeroConfigRoutes } from './routing/zero-config-routes.ts';
+import { createEndpointTransports } from './transport/endpoint-transport.ts';
 import type { Cluster } from './upstream/cluster.ts';
 import { createDialledAddresses } from './upstream/dialled-addresses.ts';
 import { createEndpointResolver, type Resolve } from './upstream/endpoint-resolver.ts';
+import { createPolicyBook, transportPolicy } from './upstream/policy-book.ts';
 import { createUpstream } from './upstream/upstream.ts';
 import { createUpstreams } from './upstream/upstreams.ts';
 
@@ -88,6 +91,8 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   const wheel = new TimerWheel(clock);
   const pool = new ConnectionPool(compiled.pool, { clock, wheel });
   const addresses = createDialledAddresses((ip, unusedPort) => pool.forget(ip, unusedPort));
+  const policies = createPolicyBook();
+  const transports = createEndpointTransports({ logger });
   const resolver = createEndpointResolver(compiled.resolver, { ...deps, addresses });
   const upstreams = createUpstreams({
     create: (service) =>
@@ -97,6 +102,13 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
         logger,
         onEndpointAdded: resolver.add,
         onEndpointGone: resolver.remove,
+        transportOf: (owner, instance) =>
+          transports.of(transportPolicy(policies.of(owner), instance.labels), instance),
+        onTransportLeft(endpoint, left) {
+          if (endpoint.ip === undefined) return;
+          pool.forgetTransport(endpoint.ip, endpoint.port, left.requests);
+          pool.forgetTransport(endpoint.ip, endpoint.port, left.upgrades);
+        },
         onEjected: (ejecting) => metrics.ejections(ejecting.id).inc(),
         onEmpty: (empty) => upstreams.release(empty),
       }),
@@ -165,7 +177,16 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     upstreams.retainClustersOf(service, usedByRoutes);
   }
 
+  function applyPolicies(next: readonly StoredTrafficPolicy[]): void {
+    for (const service of policies.apply(next)) {
+      const view = catalogue.view(service);
+      if (view) upstreams.get(service)?.apply(view);
+    }
+  }
+
   function onUpdate(update: CatalogueUpdate): void {
+    // Ahead of the instances, so that a new one is dialled as its policy says from the first request on.
+    if (update.policies) applyPolicies(update.policies);
     for (const view of update.views) applyView(view);
     if (update.routes) applyRoutes(update.routes);
   }
@@ -235,6 +256,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     { clock, logger, wheel },
   );
 
+  policies.apply(catalogue.policies());
   for (const { service } of catalogue.services()) {
     const view = catalogue.view(service);
     if (view) applyView(view);
@@ -272,6 +294,12 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       const limits = { ...recompiled.limits, maxRequestsPerEndpoint };
       compiled = { ...compiled, trustedProxies, routeDefaults, limits };
       zeroConfigRoutes.clear();
+      // Certificates may have been renewed in their files.
+      transports.reload();
+      for (const upstream of upstreams.values()) {
+        const view = catalogue.view(upstream.service);
+        if (view) upstream.apply(view);
+      }
       applyRoutes(catalogue.routes());
     },
     explain: (request) =>

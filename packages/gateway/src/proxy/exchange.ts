@@ -7,24 +7,27 @@ import {
   HttpProtocolError,
   type MessageFields,
   NO_BODY,
+  type ProxySource,
   type ResponseHead,
   type ServerExchange,
 } from '@portolan/http';
 import type { CompiledDestination } from '../routing/compiled-route.ts';
 import { queryParameter } from '../routing/query-parameter.ts';
 import { redirectLocation } from '../routing/redirect-location.ts';
-import { isGrpc, parseGrpcTimeout } from '../transport/grpc-failure.ts';
+import { grpcTrailers } from '../transport/grpc-failure.ts';
 import type { OutgoingHead } from './attempt.ts';
 import { clientAddress } from './client-address.ts';
 import { ExchangeTimer, type ExchangeTimerOwner, type Expiry } from './exchange-timer.ts';
 import { FilterRun, type FilterRunOwner } from './filter-run.ts';
 import { Forwarding, type ForwardingOwner } from './forwarding.ts';
 import { GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
+import { isGrpcRequest, requestLimitMs } from './grpc-request.ts';
 import { editLines } from './header-edits.ts';
 import { maxForwardsLeft } from './max-forwards.ts';
 import { MirroredRequest } from './mirrored-request.ts';
 import { toOutgoingHead } from './outgoing-head.ts';
 import type { FoundRoute, ProxyContext } from './proxy-context.ts';
+import { proxySource } from './proxy-source.ts';
 import { type OwnAnswer, refusal } from './refusal.ts';
 import { ReplayBody } from './replay-body.ts';
 import { isSaneRequestId } from './request-id.ts';
@@ -92,6 +95,10 @@ export class Exchange
   get clientIp(): string {
     this.#clientIp ??= clientAddress(this.#peer, this.#server.head, this.#context.peerOf);
     return this.#clientIp;
+  }
+
+  get proxySource(): ProxySource {
+    return proxySource(this.#server, this.#peer, this.clientIp);
   }
 
   header(name: string): string | undefined {
@@ -213,8 +220,10 @@ export class Exchange
   onUpstreamReady(): void {
     if (this.#server.ended) return;
     // RFC 9110 §10.1.1: the upstream decides whether the body is wanted.
-    if (this.#server.awaitsContinue) this.#waitForContinue();
-    else if (this.#body?.completed === false) this.#server.resume();
+    if (this.#server.awaitsContinue) {
+      const { clock } = this.#context;
+      this.#continueWait ??= clock.setTimer(CONTINUE_WAIT_MS, () => this.#askForBody());
+    } else if (this.#body?.completed === false) this.#server.resume();
   }
 
   onUpstreamDrain(): void {
@@ -230,7 +239,7 @@ export class Exchange
     const { route } = this.#found as FoundRoute;
     route.metrics.latency.observe((this.#context.clock.now() - this.#startedMs) / 1_000);
     this.#body?.drop();
-    this.#stopContinueWait();
+    this.#continueWait?.cancel();
     if (route.timeoutMs === undefined) this.#timer.endMs = Number.POSITIVE_INFINITY;
     this.#timer.idleMs = route.idleTimeoutMs ?? this.#context.limits.streamIdleTimeoutMs;
     const declared: BodyFraming =
@@ -288,7 +297,7 @@ export class Exchange
   onBroken(code: GatewayErrorCode): void {
     this.#errorCode = code;
     this.#forwarding?.cancel(false);
-    this.#server.destroy();
+    this.#breakOff(code);
     this.#finish();
   }
 
@@ -305,14 +314,8 @@ export class Exchange
 
   #startTimer({ route }: FoundRoute): void {
     const timer = this.#timer;
-    let limitMs = route.timeoutMs ?? this.#context.limits.responseTimeoutMs;
-    const { head } = this.#server;
-    if (head.method === 'POST') {
-      const told = head.get('grpc-timeout');
-      const deadlineMs = told === undefined ? undefined : parseGrpcTimeout(told);
-      if (deadlineMs !== undefined && deadlineMs < limitMs) limitMs = deadlineMs;
-    }
-    timer.endMs = this.#startedMs + limitMs;
+    const limitMs = route.timeoutMs ?? this.#context.limits.responseTimeoutMs;
+    timer.endMs = this.#startedMs + requestLimitMs(this.#server.head, limitMs);
     if (route.idleTimeoutMs !== undefined) timer.idleMs = route.idleTimeoutMs;
     timer.arm();
   }
@@ -357,25 +360,16 @@ export class Exchange
     const copies: MirroredRequest[] = [];
     for (const mirror of mirrors) {
       if (random() >= mirror.share) continue;
-      const copy = MirroredRequest.start(this.#context, mirror, head);
+      const copy = MirroredRequest.start(this.#context, mirror, head, this.proxySource);
       if (copy) copies.push(copy);
     }
     this.#mirrored = copies;
   }
 
-  #waitForContinue(): void {
-    this.#continueWait ??= this.#context.clock.setTimer(CONTINUE_WAIT_MS, () => this.#askForBody());
-  }
-
   #askForBody(): void {
-    this.#stopContinueWait();
+    this.#continueWait?.cancel();
     this.#server.sendContinue();
     this.#server.resume();
-  }
-
-  #stopContinueWait(): void {
-    this.#continueWait?.cancel();
-    this.#continueWait = undefined;
   }
 
   /** RFC 9110 §7.6.2: we are the final recipient. */
@@ -385,15 +379,22 @@ export class Exchange
     else this.#fail('MAX_FORWARDS_REACHED');
   }
 
+  /** A gRPC client is told in the trailers why its answer ends here; others see it cut. */
+  #breakOff(code: GatewayErrorCode): void {
+    const { status, message } = GATEWAY_ERRORS[code];
+    const told = isGrpcRequest(this.#server.head);
+    this.#delivery?.breakOff(told ? grpcTrailers(status, code, message) : undefined);
+  }
+
   #fail(code: GatewayErrorCode, lines = ''): void {
     const { status, message } = GATEWAY_ERRORS[code];
-    this.#refuse(code, status, message, lines);
+    if (this.#delivery) this.onBroken(code);
+    else this.#refuse(code, status, message, lines);
   }
 
   #refuse(code: string, status: number, message: string, lines = ''): void {
     this.#errorCode = code;
-    const { method } = this;
-    const grpc = method === 'POST' && isGrpc(this.header('content-type'));
+    const grpc = isGrpcRequest(this.#server.head);
     const answer = refusal({ code, status, message, requestId: this.#requestId, grpc });
     this.#answer(answer.status, { lines: answer.lines + lines, body: answer.body });
   }
@@ -413,7 +414,7 @@ export class Exchange
     if (this.#finished) return;
     this.#finished = true;
     this.#timer.stop();
-    this.#stopContinueWait();
+    this.#continueWait?.cancel();
     this.#forwarding?.end();
     this.#delivery?.close();
     for (const copy of this.#mirrored) copy.abort();

@@ -5,7 +5,7 @@ import {
   type RetryBudget,
   type TimerHandle,
 } from '@portolan/core';
-import type { MessageFields, ResponseHead, UpstreamError } from '@portolan/http';
+import type { MessageFields, ProxySource, ResponseHead, UpstreamError } from '@portolan/http';
 import {
   type CompiledDestination,
   type CompiledRoute,
@@ -37,6 +37,8 @@ const NONE_RUNNING: Attempt[] = [];
 
 /** What a forwarding tells whoever asked for it. After `onFailed`, `onBroken`, `onAnswerEnd` and `onSwitch` nothing more is told. */
 export interface ForwardingOwner extends RouteQuery {
+  /** Whose request it is, for upstreams that are told by the PROXY protocol. */
+  readonly proxySource: ProxySource;
   /** The body is wanted: what was kept of it has been sent. */
   onUpstreamReady(): void;
   onUpstreamDrain(): void;
@@ -244,7 +246,10 @@ export class Forwarding implements AttemptOwner {
       timer.tryEndMs = this.#context.clock.now() + perTryTimeoutMs;
       timer.arm();
     }
-    attempt.started(this.#context.pool.connect(ip, endpoint.port, attempt));
+    const { transport } = endpoint;
+    const dialled = head.upgrade === undefined ? transport.requests : transport.upgrades;
+    const source = dialled.proxyProtocol === undefined ? undefined : this.#owner.proxySource;
+    attempt.started(this.#context.pool.connect(ip, endpoint.port, attempt, dialled, source));
   }
 
   #attemptFailed(attempt: Attempt, failure: AttemptFailure, error: Error | undefined): void {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { MessageFields, ResponseHead, UpstreamError } from '@portolan/http';
+import type { MessageFields, ProxySource, ResponseHead, UpstreamError } from '@portolan/http';
 import type { CompiledMirror } from '../routing/compiled-route.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { UpstreamEndpoint } from '../upstream/upstream-endpoint.ts';
@@ -30,18 +30,22 @@ export class MirroredRequest implements AttemptOwner, DeadlineOwner {
     context: ProxyContext,
     mirror: CompiledMirror,
     head: OutgoingHead,
+    source: ProxySource,
   ): MirroredRequest | undefined {
     const endpoint = chooseEndpoint(mirror.destination.cluster, [], context);
     if (typeof endpoint === 'string' || endpoint.ip === undefined) return undefined;
-    return new MirroredRequest(context, mirror, endpoint, endpoint.ip, head);
+    return new MirroredRequest(context, mirror, endpoint, head, {
+      ip: endpoint.ip,
+      source,
+    });
   }
 
   private constructor(
     context: ProxyContext,
     mirror: CompiledMirror,
     endpoint: UpstreamEndpoint,
-    ip: string,
     head: OutgoingHead,
+    { ip, source }: { readonly ip: string; readonly source: ProxySource },
   ) {
     this.#context = context;
     this.#upstream = mirror.destination.upstream;
@@ -51,7 +55,8 @@ export class MirroredRequest implements AttemptOwner, DeadlineOwner {
     this.#upstream.active++;
     this.#deadline = context.deadlines.take(this);
     context.deadlines.arm(this.#deadline, context.limits.responseTimeoutMs);
-    this.#attempt.started(context.pool.connect(ip, endpoint.port, this.#attempt));
+    const { requests } = endpoint.transport;
+    this.#attempt.started(context.pool.connect(ip, endpoint.port, this.#attempt, requests, source));
   }
 
   write(piece: Buffer): void {

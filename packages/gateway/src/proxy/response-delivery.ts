@@ -29,6 +29,7 @@ export class ResponseDelivery {
   readonly #server: ServerExchange;
   readonly #source: BodySource;
   #transform: BodyTransform | undefined;
+  #chunked = false;
   #trailerLines = '';
   #onEnded: (() => void) | undefined;
   /** Of the body as the client gets it, without framing. */
@@ -48,6 +49,7 @@ export class ResponseDelivery {
     stages: ResponseStages,
   ): void {
     const { filters } = stages;
+    this.#chunked = declared.kind === 'chunked';
     const [first, second] = edits;
     if (!filters && !first && !second) {
       this.#server.sendHead(head.status, lines, declared);
@@ -85,6 +87,13 @@ export class ResponseDelivery {
     this.#onEnded = onEnded;
     this.#transform.end();
     return false;
+  }
+
+  /** The answer cannot be completed: `trailerLines` tell why, where there may be trailers; else the response is cut. */
+  breakOff(trailerLines: string | undefined): void {
+    if (trailerLines !== undefined && this.#chunked && !this.#transform) {
+      this.#server.end(undefined, trailerLines);
+    } else this.#server.destroy();
   }
 
   onClientDrain(): void {

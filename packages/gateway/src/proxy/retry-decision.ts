@@ -72,6 +72,8 @@ export function retryCharge(
     // Waiting again where the queue is full would only make it longer.
     const queue = failure === 'QUEUE_FULL' || failure === 'QUEUE_TIMEOUT';
     if (queue && !request.elsewhere) return 'never';
+    // Settings and certificates do not mend within a moment.
+    if (failure === 'TLS_FAILED' && !request.elsewhere) return 'never';
     return request.connectTries < MAX_CONNECT_TRIES ? 'free' : 'never';
   }
   const lost = failure === 'CLOSED_BEFORE_RESPONSE' || failure === 'RESPONSE_TRUNCATED';

@@ -11,6 +11,11 @@ export interface Peer {
   readonly forwardedFor: string;
 }
 
+/** An IPv4-mapped IPv6 address as IPv4, any other as it is. */
+export function plainIp(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
 /** Looks up peers; remembers a bounded number of them. Throws `RangeError` for a CIDR that is none. */
 export function createPeers(trustedProxies: readonly string[]): (address: string) => Peer {
   const cidrs: Cidr[] = trustedProxies.map((text) => {
@@ -22,8 +27,7 @@ export function createPeers(trustedProxies: readonly string[]): (address: string
   return (address) => {
     let peer = memo.get(address);
     if (!peer) {
-      const ip =
-        address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+      const ip = plainIp(address);
       peer = {
         ip,
         trusted: matchesCidr(ip, cidrs),

@@ -25,12 +25,14 @@ export function isGrpc(contentType: string | undefined): boolean {
 
 /** A failure of the gateway as a gRPC client understands it; `code` is the gateway's and goes into the message. */
 export function toGrpcFailure(status: number, code: string, message: string): GrpcFailure {
-  const grpcStatus = toGrpcStatus(status, code);
+  const lines = `Content-Type: application/grpc\r\n${grpcTrailers(status, code, message)}`;
+  return { status: 200, lines };
+}
+
+/** The same as trailers, for an answer that began well. */
+export function grpcTrailers(status: number, code: string, message: string): string {
   const text = grpcMessage(`${code}: ${message}`);
-  return {
-    status: 200,
-    lines: `Content-Type: application/grpc\r\nGrpc-Status: ${grpcStatus}\r\nGrpc-Message: ${text}\r\n`,
-  };
+  return `Grpc-Status: ${toGrpcStatus(status, code)}\r\nGrpc-Message: ${text}\r\n`;
 }
 
 /** As github.com/grpc/grpc/blob/master/doc/http-grpc-status-mapping.md, and time-outs told as what they are. */

@@ -9,6 +9,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createGateway } from '../gateway.ts';
 import { aGateway, anUpstream, ask, cleanUp } from '../test-rig/running-gateway.ts';
 import { anInstance, SettableCatalogue } from '../test-rig/settable-catalogue.ts';
+import { PLAIN_TRANSPORT } from '../transport/endpoint-transport.ts';
 import { createDialledAddresses } from './dialled-addresses.ts';
 import { createEndpointResolver } from './endpoint-resolver.ts';
 import { createUpstream, type Upstream } from './upstream.ts';
@@ -42,6 +43,8 @@ function aResolver(answer: () => readonly string[]) {
       logger: NO_LOGGER,
       onEndpointAdded: resolver.add,
       onEndpointGone: resolver.remove,
+      transportOf: () => PLAIN_TRANSPORT,
+      onTransportLeft: () => undefined,
       onEjected: () => undefined,
       onEmpty: () => undefined,
     },

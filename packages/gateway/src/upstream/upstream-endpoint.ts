@@ -6,6 +6,7 @@ import {
   type OutlierState,
   type TimerHandle,
 } from '@portolan/core';
+import { type EndpointTransport, PLAIN_TRANSPORT } from '../transport/endpoint-transport.ts';
 
 /** An instance as this gateway dials it. One object for as long as id, address and port stay the same. */
 export class UpstreamEndpoint implements Endpoint {
@@ -20,6 +21,8 @@ export class UpstreamEndpoint implements Endpoint {
   draining = false;
   /** The address to dial: the literal, or what the name resolved to; undefined while unknown or forbidden. */
   ip: string | undefined;
+  /** How it is dialled. */
+  transport: EndpointTransport = PLAIN_TRANSPORT;
   outlier: OutlierState = newOutlierState();
   readmission: TimerHandle | undefined;
 

@@ -2,6 +2,7 @@ import {
   type BalancerName,
   type Clock,
   createRetryBudget,
+  type Instance,
   type Labels,
   type Logger,
   newOutlierState,
@@ -16,6 +17,7 @@ import {
   serviceId,
   tryReadmit,
 } from '@portolan/core';
+import type { EndpointTransport } from '../transport/endpoint-transport.ts';
 import { type Cluster, clusterKey, createCluster } from './cluster.ts';
 import { endpointKey, UpstreamEndpoint } from './upstream-endpoint.ts';
 
@@ -56,6 +58,9 @@ export interface UpstreamDeps {
   readonly logger: Logger;
   /** A new endpoint is to be dialled: sets `endpoint.ip`, now or later (then followed by `refresh`). */
   onEndpointAdded(upstream: Upstream, endpoint: UpstreamEndpoint): void;
+  transportOf(service: ServiceKey, instance: Instance): EndpointTransport;
+  /** The endpoint's connections of that transport may close: it has another one now. */
+  onTransportLeft(endpoint: UpstreamEndpoint, left: EndpointTransport): void;
   /** The endpoint is gone and idle: its connections may close. */
   onEndpointGone(endpoint: UpstreamEndpoint): void;
   onEjected(upstream: Upstream): void;
@@ -96,6 +101,7 @@ export function createUpstream(
         deps.onEndpointAdded(upstream, endpoint);
       }
       endpoint.labels = instance.labels;
+      dialBy(endpoint, deps.transportOf(service, instance));
       endpoint.weight = instance.effectiveWeight;
       present.add(endpoint);
     }
@@ -107,6 +113,16 @@ export function createUpstream(
     }
     endpoints = [...present];
     refresh();
+  }
+
+  function dialBy(endpoint: UpstreamEndpoint, transport: EndpointTransport): void {
+    const before = endpoint.transport;
+    if (transport === before) return;
+    endpoint.transport = transport;
+    const same =
+      before.requests.key === transport.requests.key &&
+      before.upgrades.key === transport.upgrades.key;
+    if (!same) deps.onTransportLeft(endpoint, before);
   }
 
   function dropIfGone(endpoint: UpstreamEndpoint): void {

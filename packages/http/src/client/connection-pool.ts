@@ -101,6 +101,21 @@ export class ConnectionPool implements HostPoolOwner {
     }
   }
 
+  /** As `forget`, for the connections of one transport: the upstream is dialled in another way now. */
+  forgetTransport(address: string, port: number, transport: UpstreamTransport): void {
+    if (transport === PLAIN_HTTP_1) {
+      const plain = this.#hosts.remove(address, port);
+      if (plain !== undefined) this.#end(plain);
+      return;
+    }
+    for (const [key, book] of this.#books) {
+      if (book.get(address, port)?.target.transport.key !== transport.key) continue;
+      const host = book.remove(address, port);
+      if (host !== undefined) this.#end(host);
+      if (book.isEmpty) this.#books.delete(key);
+    }
+  }
+
   #book(transport: UpstreamTransport, source: ProxySource | undefined): HostBook {
     const key = bookKey(transport, source);
     let book = this.#books.get(key);

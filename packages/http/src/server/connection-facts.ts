@@ -19,6 +19,8 @@ export interface ClientCertificate {
 /** Where a connection comes from and what carries it. */
 export interface ConnectionFacts {
   readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
   readonly localPort: number;
   readonly tls: TlsFacts | undefined;
 }

@@ -134,7 +134,13 @@ class SocketServer implements HttpServer, ConnectionOwner {
       return;
     }
     this.#perIp.set(ip, fromIp + 1);
-    const facts = { remoteAddress: ip, localPort: socket.localPort ?? 0, tls: undefined };
+    const facts = {
+      remoteAddress: ip,
+      remotePort: socket.remotePort ?? 0,
+      localAddress: socket.localAddress ?? '',
+      localPort: socket.localPort ?? 0,
+      tls: undefined,
+    };
     this.#connections.add(new ServerConnection(socket, this, facts));
   }
 

@@ -44,6 +44,14 @@ export class Http1Exchange extends ExchangeBase implements ServerExchange {
     return this.#connection.facts.tls;
   }
 
+  get remotePort(): number {
+    return this.#connection.facts.remotePort;
+  }
+
+  get localAddress(): string {
+    return this.#connection.facts.localAddress;
+  }
+
   get localPort(): number {
     return this.#connection.facts.localPort;
   }

@@ -29,6 +29,9 @@ export interface ServerExchange {
   readonly tls: TlsFacts | undefined;
   /** Of the client, or of whom a trusted PROXY header names. */
   readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** The address of ours that the client came to. */
+  readonly localAddress: string;
   /** The port of ours that the client came to. */
   readonly localPort: number;
   /** Set before `resume`; told of aborts and drains as soon as it is set. */

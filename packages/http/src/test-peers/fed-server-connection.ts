@@ -62,7 +62,13 @@ export function serve(pieces: readonly string[], appetite: Appetite, ends = true
       dateLine: () => '',
       closed: () => undefined,
     },
-    { remoteAddress: '127.0.0.1', localPort: 80, tls: undefined },
+    {
+      remoteAddress: '127.0.0.1',
+      remotePort: 4_000,
+      localAddress: '127.0.0.1',
+      localPort: 80,
+      tls: undefined,
+    },
   );
   feed(pieces, (piece) => {
     if (upgraded === undefined) connection.takePiece(piece);
