@@ -112,7 +112,8 @@ export class Http2Stream implements ExchangeCarrier {
         return true;
       }
     }
-    return stream.write(piece);
+    // The piece may be lent, and the stream sends it later.
+    return stream.write(Buffer.from(piece));
   }
 
   end(piece?: Buffer, trailerLines = ''): void {
