@@ -18,6 +18,7 @@ import { ConnectionPool, createHttpServer, TimerWheel } from '@portolan/http';
 import { explainRequest } from './explain/explain-request.ts';
 import { createGatewayMetrics } from './gateway-metrics.ts';
 import { compileGatewayOptions, type GatewayOptions } from './gateway-options.ts';
+import { translateGrpcWeb } from './grpc-web/grpc-web-exchange.ts';
 import { Deadlines } from './proxy/deadlines.ts';
 import { Exchange } from './proxy/exchange.ts';
 import { errorBody } from './proxy/gateway-errors.ts';
@@ -243,7 +244,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   const server = createHttpServer(
     {
       limits: compiled.server,
-      onExchange: (exchange) => new Exchange(context, exchange).start(),
+      onExchange: (exchange) => new Exchange(context, translateGrpcWeb(exchange)).start(),
       renderFault(error) {
         const requestId = nextRequestId();
         return {

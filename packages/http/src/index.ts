@@ -48,6 +48,7 @@ export {
   type ProtocolErrorCode,
 } from './protocol/protocol-error.ts';
 export type { ClientCertificate, ConnectionFacts, TlsFacts } from './server/connection-facts.ts';
+export { ExchangeBase } from './server/exchange-base.ts';
 export {
   createHttpServer,
   type FaultReply,

@@ -1,11 +1,10 @@
 import { once } from 'node:events';
-import type { ServerHttp2Stream } from 'node:http2';
-import { createServer, type Socket } from 'node:net';
 import { TurnableClock } from '@portolan/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { CHUNKED, lengthFraming } from '../message/framing.ts';
+import { aServer, EMPTY_SETTINGS, streamFrames } from '../test-peers/http2-frames.ts';
 import { Http2Upstream } from '../test-peers/http2-upstream.ts';
-import { turns, turnsUntil } from '../test-peers/raw-peer.ts';
+import { turnsUntil } from '../test-peers/raw-peer.ts';
 import { type AttemptPlan, RecordedAttempt } from '../test-peers/recorded-attempt.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { HostPool, PoolLimits } from './host-pool.ts';
@@ -36,35 +35,6 @@ function use(limits: Partial<PoolLimits>): void {
 
 function ask(plan: AttemptPlan = {}): RecordedAttempt {
   return new RecordedAttempt(pool, upstream.port, { transport: H2, ...plan });
-}
-
-async function aServer(onSocket: (socket: Socket) => void) {
-  const server = createServer(onSocket);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return { server, port: address.port };
-}
-
-/** The least an HTTP/2 server says. */
-const EMPTY_SETTINGS = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
-
-/** Whether a HEADERS frame is among the frames, ahead of which the connection's preface may be. */
-function hasRequest(frames: Buffer): boolean {
-  let at = frames.subarray(0, 3).toString() === 'PRI' ? 24 : 0;
-  for (; at + 9 <= frames.length; at += 9 + frames.readUIntBE(at, 3)) {
-    if (frames[at + 3] === 1) return true;
-  }
-  return false;
-}
-
-function answerOk(stream: ServerHttp2Stream): void {
-  stream.respond({ ':status': 200 });
-  stream.end('ok');
-}
-
-async function turn(ms: number): Promise<void> {
-  for (let passed = 0; passed < ms; passed += 100) await clock.advance(100);
 }
 
 describe('a request on an HTTP/2 connection', () => {
@@ -191,6 +161,35 @@ describe('a request on an HTTP/2 connection', () => {
     expect(upstream.sessions).toHaveLength(1);
   });
 
+  it('that is given up within its body does not end that body first', async () => {
+    const frames: number[][] = [];
+    const { server, port } = await aServer((socket) => {
+      let read = Buffer.alloc(0);
+      socket.on('error', () => undefined);
+      socket.write(EMPTY_SETTINGS);
+      socket.on('data', (piece) => {
+        read = Buffer.concat([read, piece]);
+        frames.splice(0, frames.length, ...streamFrames(read));
+      });
+    });
+    const attempt = new RecordedAttempt(pool, port, {
+      transport: H2,
+      method: 'POST',
+      framing: CHUNKED,
+      afterHead: (exchange) => exchange.write(Buffer.from('part')),
+    });
+    await turnsUntil(() => frames.length === 2);
+    attempt.exchange.abort();
+    await turnsUntil(() => frames.length === 3);
+    // HEADERS, DATA without END_STREAM, and RST_STREAM with CANCEL.
+    expect(frames).toEqual([
+      [1, 4],
+      [0, 0],
+      [3, 0],
+    ]);
+    server.close();
+  });
+
   it('is stopped once the whole answer came before the whole request', async () => {
     upstream.answer = (stream) => {
       stream.respond({ ':status': 413 });
@@ -263,7 +262,7 @@ describe('an answer that was cut', () => {
       const half = Buffer.from([0, 0, 4, 0, 0, 0, 0, 0, 1, ...Buffer.from('half')]);
       const reset = Buffer.from([0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, code]);
       socket.on('data', (frames) => {
-        if (hasRequest(frames)) socket.write(Buffer.concat([status200, half, reset]));
+        if (streamFrames(frames).length > 0) socket.write(Buffer.concat([status200, half, reset]));
       });
     });
     const attempt = new RecordedAttempt(pool, port, { transport: H2 });
@@ -333,101 +332,5 @@ describe('a request that the upstream did not work on', () => {
     };
     expect(await ask().outcome).toBe('end');
     expect(upstream.sessions).toHaveLength(2);
-  });
-});
-
-describe('HTTP/2 connections to one upstream', () => {
-  it('are as many as its streams need, and serve who waits', async () => {
-    upstream.answer = () => undefined;
-    use({ maxConnections: 2 });
-    const attempts = Array.from({ length: 5 }, () => ask());
-    await turnsUntil(() => upstream.streams.length === 4);
-    expect(host.size).toBe(2);
-    expect(host.waiting).toBe(1);
-    upstream.answer = (stream) => answerOk(stream);
-    for (const stream of [...upstream.streams]) answerOk(stream);
-    for (const attempt of attempts) expect(await attempt.outcome).toBe('end');
-    expect(upstream.sessions).toHaveLength(2);
-  });
-
-  it('are closed when idle', async () => {
-    expect(await ask().outcome).toBe('end');
-    await turnsUntil(() => upstream.streams.length === 0);
-    await turns();
-    expect(host.size).toBe(1);
-    await turn(61_000);
-    await turnsUntil(() => host.size === 0);
-  });
-
-  it('end with the pool, but not before their exchanges', async () => {
-    upstream.answer = () => undefined;
-    const attempt = ask();
-    await turnsUntil(() => upstream.streams.length === 1);
-    pool.forget('127.0.0.1', upstream.port);
-    upstream.streams[0]?.respond({ ':status': 200 });
-    upstream.streams[0]?.end('ok');
-    expect(await attempt.outcome).toBe('end');
-    await turnsUntil(() => host.size === 0);
-  });
-
-  it('that are silent are asked for a sign of life, seldom', async () => {
-    let pings = 0;
-    upstream.answer = () => undefined;
-    use({ exchangeIdleTimeoutMs: 3_600_000 });
-    const attempt = ask();
-    await turnsUntil(() => upstream.streams.length === 1);
-    upstream.sessions[0]?.on('ping', () => pings++);
-    await turn(61_000);
-    await turnsUntil(() => pings === 1);
-    // The answer has to be back before the clock goes on.
-    await turns();
-    await turn(290_000);
-    expect(pings).toBe(1);
-    await turn(20_000);
-    await turnsUntil(() => pings === 2);
-    attempt.exchange.abort();
-  });
-});
-
-describe('an upstream that is no HTTP/2 server', () => {
-  it('fails all who wait, and nothing was sent', async () => {
-    const { server, port } = await aServer((socket) => {
-      socket.on('error', () => undefined);
-      socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n');
-    });
-    const attempts = [1, 2, 3].map(() => new RecordedAttempt(pool, port, { transport: H2 }));
-    for (const attempt of attempts) {
-      expect(await attempt.outcome).toBe('CONNECT_FAILED');
-      expect(attempt.exchange.requestStarted).toBe(false);
-    }
-    server.close();
-  });
-
-  it('is not waited for longer than for a connection', async () => {
-    const sockets: Socket[] = [];
-    const { server, port } = await aServer((socket) => sockets.push(socket));
-    const attempt = new RecordedAttempt(pool, port, { transport: H2 });
-    await turnsUntil(() => sockets.length === 1);
-    await turns();
-    await turn(2_200);
-    expect(await attempt.outcome).toBe('CONNECT_FAILED');
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-
-  it('that never answers a PING is given up, and every stream of it fails', async () => {
-    // SETTINGS, and nothing ever again.
-    const { server, port } = await aServer((socket) => {
-      socket.on('error', () => undefined);
-      socket.write(EMPTY_SETTINGS);
-    });
-    use({ exchangeIdleTimeoutMs: 3_600_000 });
-    const attempt = new RecordedAttempt(pool, port, { transport: H2 });
-    const silent = pool.host('127.0.0.1', port, H2);
-    await turnsUntil(() => attempt.exchange.requestStarted);
-    await turn(75_000);
-    expect(await attempt.outcome).toBe('CLOSED_BEFORE_RESPONSE');
-    await turnsUntil(() => silent.size === 0);
-    server.close();
   });
 });

@@ -88,7 +88,8 @@ export class Http2Stream implements ExchangeCarrier {
     try {
       this.#stream = session.request(Object.assign(fields, { [sensitiveHeaders]: NEVER_INDEXED }), {
         endStream,
-        waitForTrailers: framing.kind === 'chunked',
+        // Also because a stream without would end its body, as if it were whole, ahead of any reset.
+        waitForTrailers: !endStream,
       });
     } catch (cause) {
       // The session ended in this very turn.
