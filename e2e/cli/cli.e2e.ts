@@ -50,6 +50,8 @@ describe('the built command line', () => {
     expect((await run('route', 'set', 'canary', ...set)).code).toBe(0);
     const { code, stdout } = await run('route', 'weights', 'canary', 'v1=50', 'v2=50');
     expect([code, stdout]).toEqual([0, 'canary: set, web:version=v1=50 web:version=v2=50\n']);
+    const told = await run('route', 'explain', 'GET', 'http://a.test/x/y');
+    expect([told.code, told.stdout]).toEqual([0, expect.stringContaining('route default/canary')]);
   });
 
   test('watches as one document a line until Ctrl-C', async () => {

@@ -76,6 +76,13 @@ describe('every native call through the client', () => {
     await expect(client.routes.delete('r', at)).rejects.toMatchObject({ status: 412 });
     expect((await client.routes.list()).map(({ name }) => name)).toEqual(['r']);
     expect((await client.routes.get('r')).name).toBe('r');
+    const told = await client.routes.explain({
+      url: 'http://a.test/b?c=d',
+      headers: ['X-A: b', 'X-C: d'],
+      source: '192.0.2.1',
+    });
+    expect(told).toMatchObject({ request: { path: '/b', clientIp: '192.0.2.1' } });
+    expect(told.route).toMatchObject({ configured: true, path: 'prefix /' });
     expect((await client.routes.delete('r')).deleted.name).toBe('r');
   });
 

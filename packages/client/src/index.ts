@@ -36,6 +36,7 @@ export type {
   CheckDocument,
   DestinationDocument,
   EventDocument,
+  ExplanationDocument,
   HeartbeatAnswer,
   HeartbeatBody,
   InstanceDocument,

@@ -104,7 +104,7 @@ async function startParts(
     registry: () => part?.registry,
     gateway: () => gateway,
   });
-  part = await startRegistry(context, report);
+  part = await startRegistry(context, report, () => gateway);
   // Closed again here, before the registry: what its port acknowledges has to be durable and seen.
   stack.push('control port', control.close);
   stopping.throwIfAborted();

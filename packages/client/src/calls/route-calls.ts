@@ -1,9 +1,21 @@
-import type { RouteBody, RouteDocument } from '../wire/documents.ts';
+import type { ExplanationDocument, RouteBody, RouteDocument } from '../wire/documents.ts';
 import type { Caller, CallScope, IfRevision } from './caller.ts';
 
 /** A call that only happens when the route is where the caller thinks. */
 export interface GuardedScope extends CallScope {
   readonly if?: IfRevision;
+}
+
+/** A request that might come. */
+export interface RequestToExplain {
+  /** Default GET. */
+  readonly method?: string;
+  /** Absolute, http or https. */
+  readonly url: string;
+  /** `Name: value` each. */
+  readonly headers?: readonly string[];
+  /** IP address it comes from; default: this machine's, as the registry sees it. */
+  readonly source?: string;
 }
 
 /** Routes of the gateway. */
@@ -19,6 +31,16 @@ export function createRouteCalls({ call, list }: Caller) {
       call<{ readonly deleted: RouteDocument }>('DELETE', pathOf(name), {
         scope,
         ...toGuard(scope),
+      }),
+    /** Where the gateway of the registry's process would send that request, and why. */
+    explain: (
+      { method, url, headers, source }: RequestToExplain,
+      scope?: Pick<CallScope, 'signal' | 'timeoutMs'>,
+    ) =>
+      call<ExplanationDocument>('GET', '/routes/explain', {
+        scope,
+        reach: 'server',
+        query: { method, url, header: headers, source },
       }),
     /** In the order of the destinations, or by the `version` of their labels. */
     setWeights: (

@@ -13,7 +13,10 @@ export interface TransportOptions {
   readonly answerLimitBytes: number;
 }
 
-export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+/** A list is given several times. */
+export type Query = Readonly<
+  Record<string, string | number | boolean | readonly string[] | undefined>
+>;
 
 export interface CallOptions {
   readonly query?: Query;
@@ -266,7 +269,8 @@ function toBaseUrl(url: string): string {
 function toUrl(base: string, path: string, query: Query | undefined): string {
   const search = new URLSearchParams();
   for (const [name, value] of Object.entries(query ?? {})) {
-    if (value !== undefined) search.set(name, String(value));
+    if (Array.isArray(value)) for (const each of value) search.append(name, each);
+    else if (value !== undefined) search.set(name, String(value));
   }
   return search.size === 0 ? base + path : `${base}${path}?${search}`;
 }

@@ -1,4 +1,4 @@
-import type { Problem, RegistryEvent, Status } from '@portolan/core';
+import type { ExplainedState, Labels, Problem, RegistryEvent, Status } from '@portolan/core';
 
 /** A duration as the API takes it: `"10s"`, `"1m30s"`, or a number of seconds. */
 export type WireDuration = string | number;
@@ -204,6 +204,67 @@ export interface RouteDocument {
   readonly balancer?: 'weighted-round-robin' | 'least-request' | null;
   readonly createRevision: number;
   readonly modifyRevision: number;
+}
+
+/** What would become of a request; what does not apply is null. */
+export interface ExplanationDocument {
+  readonly outcome: 'forward' | 'redirect' | 'answer' | 'refused';
+  readonly refusal: {
+    readonly code: string;
+    readonly status: number;
+    readonly message: string;
+  } | null;
+  readonly request: {
+    readonly method: string;
+    readonly host: string;
+    readonly path: string;
+    readonly query: string;
+    readonly scheme: 'http' | 'https';
+    readonly clientIp: string;
+  } | null;
+  /** Routes that did not hold, each with the first condition that failed. */
+  readonly passedOver: readonly {
+    readonly route: string;
+    readonly path: string;
+    readonly failed: string;
+  }[];
+  readonly passedOverMore: number;
+  readonly route: {
+    readonly name: string;
+    readonly configured: boolean;
+    readonly path: string;
+  } | null;
+  readonly redirect: { readonly status: number; readonly location: string } | null;
+  readonly answer: { readonly status: number } | null;
+  readonly forwarded: { readonly host: string; readonly target: string } | null;
+  readonly sticky: {
+    readonly by: 'header' | 'query' | 'source' | 'cookie';
+    readonly name: string | null;
+    readonly caller: string | null;
+  } | null;
+  readonly destinations: readonly {
+    readonly service: string;
+    readonly namespace: string;
+    readonly group: string;
+    readonly subset: string | null;
+    readonly labels: Labels;
+    readonly weight: number;
+    /** From 0 to 1, of requests like this one. */
+    readonly share: number;
+    readonly balancer: string;
+    readonly panicking: boolean;
+    readonly endpoints: readonly {
+      readonly id: string;
+      readonly address: string;
+      readonly port: number;
+      readonly weight: number;
+      readonly state: ExplainedState;
+      readonly active: number;
+      readonly reason: string | null;
+      /** From 0 to 1; null where the balancer goes by more than weights. */
+      readonly share: number | null;
+    }[];
+  }[];
 }
 
 /** One change on `/events`, its members as `RegistryEvent` names them. */

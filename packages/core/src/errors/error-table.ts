@@ -171,6 +171,12 @@ export const ERROR_TABLE = {
     retryable: true,
     title: 'The server is shutting down',
   },
+  GATEWAY_ABSENT: {
+    http: 501,
+    grpc: 'UNIMPLEMENTED',
+    retryable: false,
+    title: 'This process has no gateway',
+  },
   // The store and its surroundings.
   STORE_LOCKED: {
     http: 503,

@@ -57,7 +57,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'route',
-    summary: 'list, show, set and delete routes, shift traffic',
+    summary: 'list, show, set, explain and delete routes, shift traffic',
     load: async () => (await import('./commands/route.ts')).addRoute,
   },
   {

@@ -5,7 +5,7 @@ import {
   createWebhookDispatcher,
   lookupHost,
 } from '@portolan/adapters';
-import type { HttpProtocolAdapter } from '@portolan/core';
+import type { HttpProtocolAdapter, RouteExplainer } from '@portolan/core';
 import { createRegistry, type LocalRegistry, openLmdbStore } from '@portolan/registry';
 import { compileRegistryOptions } from '../config/compile-registry-options.ts';
 import type { ConfigDocuments } from '../config/parse-documents.ts';
@@ -25,6 +25,7 @@ export interface RegistryPart {
 export async function startRegistry(
   context: ServerContext,
   status: () => object,
+  explainer: () => RouteExplainer | undefined,
 ): Promise<RegistryPart> {
   const { config, clock, logger, stack } = context;
   const store = await openLmdbStore(
@@ -55,6 +56,7 @@ export async function startRegistry(
       logger: logger.child({ component: 'api' }),
       status,
       snapshot: createSnapshotPort(store, { clock, logger }),
+      explainer,
       webhookFailures: (id) => webhooks.failures(id),
     },
   );

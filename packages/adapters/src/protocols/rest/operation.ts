@@ -10,6 +10,7 @@ import {
   type Logger,
   type Registry,
   RegistryError,
+  type RouteExplainer,
   type ServiceKey,
 } from '@portolan/core';
 import type { z } from 'zod';
@@ -47,6 +48,8 @@ export interface RestDeps {
   /** The body of `GET /status`. */
   readonly status: () => object;
   readonly snapshot?: SnapshotPort;
+  /** The gateway of this process, once it is there. */
+  readonly explainer?: () => RouteExplainer | undefined;
   /** Recent failures of one webhook, newest first. */
   readonly webhookFailures?: (id: string) => readonly WebhookFailure[];
 }

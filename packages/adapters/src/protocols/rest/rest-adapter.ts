@@ -13,6 +13,7 @@ import { heartbeatOperations } from './operations/heartbeats.ts';
 import { instanceOperations } from './operations/instances.ts';
 import { intentOperations } from './operations/intents.ts';
 import { namespaceOperations } from './operations/namespaces.ts';
+import { routeExplanationOperations } from './operations/route-explanations.ts';
 import { routeOperations } from './operations/routes.ts';
 import { serviceOperations } from './operations/services.ts';
 import { snapshotOperations } from './operations/snapshots.ts';
@@ -57,6 +58,7 @@ export function createRestAdapter(
     ...serviceOperations(context),
     ...eventOperations(context),
     ...routeOperations(context),
+    ...routeExplanationOperations(context),
     ...namespaceOperations(context),
     ...webhookOperations(context),
     ...(deps.snapshot ? snapshotOperations(deps.snapshot) : []),

@@ -90,6 +90,60 @@ describe('portolan route', () => {
     expect((await run('route', 'rm', 'all')).stdout).toBe('all: deleted\n');
   });
 
+  test('explains a request, and says what is wrong with one', async () => {
+    for (const [at, port] of [9001, 9002].entries()) {
+      const pay = ['--service', 'pay', '--address', '127.0.0.1', '--port', String(port)];
+      const { stderr } = await run('register', ...pay, '--tag', `version:v${at + 1}`);
+      expect(stderr).toBe('');
+    }
+    await run(
+      ...['route', 'set', 'pay', '--path', '/pay', '--rewrite', '/', '--method', 'post'],
+      ...['--to', 'pay:version=v1=90', '--to', 'pay:version=v2=10'],
+    );
+    const asked = ['http://shop.test/pay/x?y=1', '--source', '192.0.2.1'];
+    const told = await run('route', 'explain', 'post', ...asked);
+    expect([told.code, told.stderr]).toEqual([0, '']);
+    expect(told.stdout).toMatchInlineSnapshot(`
+      "POST http://shop.test/pay/x?y=1 from 192.0.2.1
+        default/shop  no: path (prefix /shop)
+      route default/pay, by prefix /pay
+        sent as /x?y=1, Host: shop.test
+        to pay:version=v1: 90% (weight 90), weighted-round-robin
+          pay-127.0.0.1-9001 127.0.0.1:9001  ready, 100% (weight 100)
+        to pay:version=v2: 10% (weight 10), weighted-round-robin
+          pay-127.0.0.1-9002 127.0.0.1:9002  ready, 100% (weight 100)
+      forwarded
+      "
+    `);
+    const other = await run('route', 'explain', 'GET', ...asked, '--header', 'X-A: b');
+    expect(other.stdout).toMatchInlineSnapshot(`
+      "GET http://shop.test/pay/x?y=1 from 192.0.2.1
+        default/pay   no: method (prefix /pay)
+        default/shop  no: path (prefix /shop)
+      route default/input, by prefix /
+        sent as /pay/x?y=1, Host: shop.test
+        to orders: 0% (weight 3), weighted-round-robin
+          no instances
+      refused: 503 NO_HEALTHY_ENDPOINT: The service has no endpoint that may take requests
+      "
+    `);
+    const json = await run('route', 'explain', 'POST', ...asked, '-o', 'json');
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      route: { name: 'default/pay' },
+      forwarded: { target: '/x?y=1' },
+    });
+    expect((await run('route', 'explain', 'POST', ...asked, '-o', 'name')).stdout).toBe(
+      'default/pay\n',
+    );
+    const broken = await run('route', 'explain', 'GET', 'http://u@a/');
+    expect(broken.stdout).toMatchInlineSnapshot(`
+      "refused: 400 HOST_INVALID: The Host header or the authority of the target is invalid
+      "
+    `);
+    const header = await run('route', 'explain', 'GET', 'http://a/', '--header', 'nonsense');
+    expect([header.code, header.stderr]).toEqual([2, expect.stringContaining('Name: value')]);
+  });
+
   test('refuses a file that is no route', async () => {
     const missing = await run('route', 'set', 'x', '-f', '/nonexistent.yaml');
     expect([missing.code, missing.stderr]).toEqual([

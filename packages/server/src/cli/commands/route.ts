@@ -13,6 +13,7 @@ import { collect, collectPair, parseDurationOption } from '../options.ts';
 import { type Column, printJson, printListing, printOutcome } from '../output/print.ts';
 import { clientFor, globalOptions } from '../registry-client.ts';
 import { collectDestination, parseWeights } from '../route-options.ts';
+import { addRouteExplain } from './route-explain.ts';
 
 interface SetOptions {
   readonly host?: readonly string[];
@@ -52,11 +53,11 @@ const COLUMNS: readonly Column<RouteDocument>[] = [
   { head: 'REVISION', cell: (route) => String(route.modifyRevision), wide: true },
 ];
 
-/** `portolan route list|get|set|delete|weights` */
+/** `portolan route list|get|set|weights|explain|delete` */
 export function addRoute(program: Command, context: CliContext): void {
   const route = program
     .command('route')
-    .summary('list, show, set and delete routes, shift traffic')
+    .summary('list, show, set, explain and delete routes, shift traffic')
     .description('Routes say which requests the gateway sends where.');
 
   function printRoutes(routes: readonly RouteDocument[], json: unknown, command: Command): void {
@@ -137,6 +138,7 @@ export function addRoute(program: Command, context: CliContext): void {
       const weights = parseWeights(values);
       report(await clientFor(command, context).routes.setWeights(name, weights), 'set', command);
     });
+  addRouteExplain(route, context);
   route
     .command('delete')
     .alias('rm')

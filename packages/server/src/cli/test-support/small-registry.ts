@@ -1,6 +1,7 @@
 import { createProbes, createRestAdapter, lookupHost } from '@portolan/adapters';
 import { systemClock } from '@portolan/client';
 import { type AddressPolicy, NO_LOGGER, NO_METRICS } from '@portolan/core';
+import { createGateway } from '@portolan/gateway';
 import { createRegistry, type LocalRegistry } from '@portolan/registry';
 import { MemoryStore, seededRandom } from '@portolan/testing';
 import { createControlListener } from '../../control/control-listener.ts';
@@ -27,6 +28,17 @@ export async function startSmallRegistry(port = 0): Promise<SmallRegistry> {
       addressPolicy: anywhere,
     },
   );
+  // Without a listener: it explains.
+  const gateway = createGateway(
+    {},
+    {
+      ...shared,
+      catalogue: registry,
+      metrics: NO_METRICS,
+      addressPolicy: anywhere,
+      resolve: async () => [],
+    },
+  );
   const listener = createControlListener(
     { limits: {}, allowedHosts: [] },
     { ...shared, metrics: NO_METRICS },
@@ -36,6 +48,7 @@ export async function startSmallRegistry(port = 0): Promise<SmallRegistry> {
     {
       ...shared,
       registry,
+      explainer: () => gateway,
       status: () => ({ version: '0.0.0', role: 'both', revision: registry.revision }),
     },
   );
@@ -46,6 +59,7 @@ export async function startSmallRegistry(port = 0): Promise<SmallRegistry> {
     registry,
     async close() {
       await listener.close(200);
+      await gateway.close();
       await registry.close();
     },
   };

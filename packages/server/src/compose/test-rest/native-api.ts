@@ -9,6 +9,7 @@ import {
   NO_LOGGER,
   NO_METRICS,
 } from '@portolan/core';
+import { createGateway } from '@portolan/gateway';
 import {
   createRegistry,
   type LocalRegistry,
@@ -61,6 +62,7 @@ const silentProbe = (kind: HealthProbe['kind']): HealthProbe => ({
 
 export async function createNativeApi(options: NativeApiOptions = {}): Promise<NativeApi> {
   const clock = new TurnableClock();
+  const random = seededRandom(7);
   const store = new MemoryStore();
   const faults: object[] = [];
   const logger: Logger = { ...NO_LOGGER, error: (fields) => void faults.push(fields) };
@@ -68,12 +70,25 @@ export async function createNativeApi(options: NativeApiOptions = {}): Promise<N
   const registry = await createRegistry(options.registry ?? {}, {
     store,
     clock,
-    random: seededRandom(7),
+    random,
     logger,
     metrics: NO_METRICS,
     probes: [silentProbe('http'), silentProbe('tcp'), silentProbe('grpc')],
     addressPolicy,
   });
+  // Without a listener: it explains.
+  const gateway = createGateway(
+    {},
+    {
+      catalogue: registry,
+      clock,
+      random,
+      logger,
+      metrics: NO_METRICS,
+      addressPolicy,
+      resolve: async () => [],
+    },
+  );
   const adapter = createRestAdapter(
     { version: '0.0.0-test', ...options.adapter },
     {
@@ -85,6 +100,7 @@ export async function createNativeApi(options: NativeApiOptions = {}): Promise<N
         save: () => saveSnapshot(store, { createdAt: new Date(clock.wallNow()).toISOString() }),
         restore: (body, mode) => restoreSnapshot(store, () => chunks(body), { mode }),
       },
+      explainer: () => gateway,
       webhookFailures: () => [],
     },
   );
@@ -132,6 +148,7 @@ export async function createNativeApi(options: NativeApiOptions = {}): Promise<N
       advance: (ms) => clock.advance(ms),
     },
     async close() {
+      await gateway.close();
       await registry.close();
       await store.close();
     },
