@@ -55,6 +55,14 @@ function sessionOptions(limits: Http2Limits): ClientSessionOptions {
   return options;
 }
 
+/** TLS 1.3 refuses a client's certificate after the client took the handshake for done. */
+function openingFailure(cause: unknown): UpstreamError {
+  const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+  return code.startsWith('ERR_SSL')
+    ? new UpstreamError('TLS_FAILED', 'The upstream ended TLS after the handshake', { cause })
+    : new UpstreamError('CONNECT_FAILED', 'The upstream does not speak HTTP/2', { cause });
+}
+
 /** One HTTP/2 connection to an upstream: many exchanges at a time. */
 export class Http2Connection implements StreamOwner {
   readonly session: ClientHttp2Session;
@@ -100,6 +108,12 @@ export class Http2Connection implements StreamOwner {
       this.#cause = error;
     });
     this.session.on('close', () => this.#onClose());
+    // The session does not hear of every error of its socket: not of a TLS alert after the handshake, for one.
+    socket.on('error', (error) => {
+      this.#cause ??= error;
+      this.destroy();
+    });
+    socket.on('close', () => this.session.destroy());
   }
 
   /** Exchanges it carries now. */
@@ -203,11 +217,7 @@ export class Http2Connection implements StreamOwner {
     this.#closed = true;
     this.wheel.disarm(this.#timer);
     if (!this.#ready) {
-      const message = 'The upstream does not speak HTTP/2';
-      this.#owner.onHttp2Failed(
-        this,
-        new UpstreamError('CONNECT_FAILED', message, { cause: this.#cause }),
-      );
+      this.#owner.onHttp2Failed(this, openingFailure(this.#cause));
       return;
     }
     this.#retired = true;
