@@ -7,6 +7,7 @@ export interface GatewayMetrics {
   readonly retries: Counter;
   ejections(service: string): Counter;
   unrouted(status: number): void;
+  tcpConnections(listener: string, outcome: string): Counter;
 }
 
 const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'];
@@ -37,6 +38,11 @@ export function createGatewayMetrics(
     help: 'Endpoints taken out of rotation for failing, by service.',
     labelNames: ['service'],
   });
+  const tcpConnections = metrics.counter({
+    name: 'portolan_gateway_tcp_connections_total',
+    help: 'Connections of TCP listeners by what became of them.',
+    labelNames: ['listener', 'outcome'],
+  });
   const connections = metrics
     .gauge({ name: 'portolan_gateway_connections', help: 'Open client connections.' })
     .labels();
@@ -65,6 +71,7 @@ export function createGatewayMetrics(
     route,
     retries: retries.labels(),
     ejections: (service) => ejections.labels(service),
+    tcpConnections: (listener, outcome) => tcpConnections.labels(listener, outcome),
     unrouted: (status) => route('(none)').requests[Math.floor(status / 100)]?.inc(),
   };
 }

@@ -29,6 +29,7 @@ import { type CompiledRoute, compileRoute, nameRoute } from './routing/compiled-
 import { matchedPathOf, type RouteQuery } from './routing/route-match.ts';
 import { createRouteTable, type RouteTable } from './routing/route-table.ts';
 import { createZeroConfigRoutes } from './routing/zero-config-routes.ts';
+import { createTcpListeners, type TcpListenerOptions } from './tcp/tcp-listeners.ts';
 import { createEndpointTransports } from './transport/endpoint-transport.ts';
 import type { Cluster } from './upstream/cluster.ts';
 import { createDialledAddresses } from './upstream/dialled-addresses.ts';
@@ -70,6 +71,13 @@ export interface Gateway extends RouteExplainer {
     host: string,
     port: number,
     options?: ListenOptions,
+  ): Promise<{ readonly host: string; readonly port: number }>;
+  /** Carries connections to a service as they are; before or after `listen`. Throws a RangeError for options that cannot be read. */
+  listenTcp(
+    options: TcpListenerOptions,
+    host: string,
+    port: number,
+    listening?: ListenOptions,
   ): Promise<{ readonly host: string; readonly port: number }>;
   /** Stops accepting, lets what is under way finish for up to `drainMs`, then cuts the rest. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
@@ -160,6 +168,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     for (const route of zeroConfigRoutes.values()) {
       for (const destination of route.destinations) used.add(destination.cluster);
     }
+    for (const cluster of tcp.clusters()) used.add(cluster);
     upstreams.retainClusters(used);
   }
 
@@ -175,7 +184,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     zeroConfig.retire(service);
     zeroConfigRoutes.delete(serviceId(service));
     upstreams.get(service)?.apply(view);
-    upstreams.retainClustersOf(service, usedByRoutes);
+    upstreams.retainClustersOf(service, new Set([...usedByRoutes, ...tcp.clusters()]));
   }
 
   function applyPolicies(next: readonly StoredTrafficPolicy[]): void {
@@ -241,6 +250,20 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     accessLog: compiled.accessLog,
   };
 
+  const tcp = createTcpListeners({
+    clock,
+    logger,
+    wheel,
+    deadlines: context.deadlines,
+    gate: context,
+    connectTimeoutMs: pool.limits.connectTimeoutMs,
+    targetOf(service) {
+      const upstream = upstreams.of(service);
+      return { upstream, cluster: upstream.cluster({}, compiled.routeDefaults.balancer) };
+    },
+    count: (listener, outcome) => metrics.tcpConnections(listener, outcome).inc(),
+  });
+
   const server = createHttpServer(
     {
       limits: compiled.server,
@@ -275,10 +298,15 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       const bound = await server.listen({ host, port: wanted, ...options });
       return { host: bound.address, port: bound.port };
     },
+    async listenTcp(tcpOptions, host, wanted, options = {}) {
+      const bound = await tcp.listen(tcpOptions, { host, port: wanted, ...options });
+      return { host: bound.address, port: bound.port };
+    },
     async close(closing = {}) {
       // The catalogue is followed while draining: what is under way may still have to be tried elsewhere.
-      if (closing.drainMs !== undefined && closing.drainMs > 0) await server.drain(closing.drainMs);
-      else await server.close();
+      const drainMs = closing.drainMs ?? 0;
+      if (drainMs > 0) await Promise.all([server.drain(drainMs), tcp.drain(drainMs)]);
+      else await Promise.all([server.close(), tcp.close()]);
       unsubscribe();
       firstResolveLimit?.cancel();
       upstreams.close();

@@ -4,6 +4,7 @@ export {
   DEFAULT_POOL_LIMITS,
 } from './client/connection-pool.ts';
 export type { HostPool, PoolLimits } from './client/host-pool.ts';
+export { proxyHeader } from './client/proxy-header.ts';
 export { UpstreamError, type UpstreamErrorCode } from './client/upstream-error.ts';
 export type { UpstreamExchange, UpstreamHandler } from './client/upstream-exchange.ts';
 export {
@@ -42,6 +43,14 @@ export { isValidHost, toHostName } from './message/host.ts';
 export type { MessageFields } from './message/message-fields.ts';
 export { type HeadLimits, parseRequestHead, type RequestHead } from './message/request-head.ts';
 export { isBodiless, parseResponseHead, type ResponseHead } from './message/response-head.ts';
+export { MAX_OPENING_BYTES, parseClientHello } from './opening/client-hello.ts';
+export { OpeningError } from './opening/opening-error.ts';
+export {
+  MAX_PROXY_HEADER_BYTES,
+  type ProxiedSource,
+  parseProxyHeader,
+} from './opening/proxy-protocol.ts';
+export { readOpening } from './opening/read-opening.ts';
 export {
   HttpProtocolError,
   PROTOCOL_ERRORS,
@@ -55,6 +64,7 @@ export {
   type HttpServer,
   type HttpServerDeps,
   type HttpServerOptions,
+  type ListenTarget,
 } from './server/http-server.ts';
 export type {
   ExchangeHandler,
