@@ -2,4 +2,5 @@ export { createGateway, type Gateway, type GatewayDeps, type GatewayStats } from
 export { DEFAULT_PROXY_LIMITS, type GatewayOptions } from './gateway-options.ts';
 export { GATEWAY_ERRORS, type GatewayErrorCode } from './proxy/gateway-errors.ts';
 export type { AccessRecord, ProxyLimits } from './proxy/proxy-context.ts';
+export type { TcpListenerOptions } from './tcp/tcp-listeners.ts';
 export type { EndpointResolverOptions, Resolve } from './upstream/endpoint-resolver.ts';

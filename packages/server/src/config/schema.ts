@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { listeners } from './listener-schema.ts';
 import { count, duration, httpUrl, listenAddress, network, share, size } from './value-types.ts';
 
 const words = (what: string) =>
@@ -28,6 +29,8 @@ const control = z.strictObject({
 
 const gateway = z.strictObject({
   listen: listenAddress,
+  /** More ports: TCP, and TLS passed through by server name. */
+  listeners,
   /** With `role: gateway`: the registry to follow. */
   registry: httpUrl.optional(),
   /** Peers whose `Forwarded` and `X-Forwarded-*` are believed. */

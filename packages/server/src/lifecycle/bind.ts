@@ -3,7 +3,7 @@ import { StartError } from './start-error.ts';
 
 /** Listens, and says in people's words why not. */
 export async function bind(
-  what: { readonly name: string; readonly setting: string; readonly flag: string },
+  what: { readonly name: string; readonly setting: string; readonly flag: string | undefined },
   address: ListenAddress,
   listen: (address: ListenAddress) => Promise<ListenAddress>,
 ): Promise<ListenAddress> {
@@ -12,7 +12,8 @@ export async function bind(
   } catch (cause) {
     const shown = formatListenAddress(address);
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
-    const other = `Choose another with ${what.flag} HOST:PORT or ${what.setting}.`;
+    const flag = what.flag === undefined ? '' : `${what.flag} HOST:PORT or `;
+    const other = `Choose another with ${flag}${what.setting}.`;
     if (code === 'EADDRINUSE') {
       throw new StartError(`${shown} (${what.name}) is in use by another process. ${other}`, {
         cause,

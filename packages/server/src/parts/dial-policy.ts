@@ -12,6 +12,7 @@ export function refreshDialPolicy(context: ServerContext): void {
       [
         listeners.control ?? config.control.listen,
         ...(config.role === 'registry' ? [] : [listeners.gateway ?? config.gateway.listen]),
+        ...(listeners.more ?? []),
       ],
       localAddresses,
     ),

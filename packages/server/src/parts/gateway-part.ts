@@ -2,6 +2,7 @@ import { lookup } from 'node:dns/promises';
 import type { CatalogueReader } from '@portolan/core';
 import type { Gateway } from '@portolan/gateway';
 import { compileGatewayOptions } from '../config/compile-gateway-options.ts';
+import { compileTcpListener } from '../config/compile-tcp-listener.ts';
 import { bind } from '../lifecycle/bind.ts';
 import type { ServerContext } from './server-context.ts';
 
@@ -32,5 +33,19 @@ export async function startGateway(
   context.listeners.gateway = await bind(what, context.config.gateway.listen, ({ host, port }) =>
     gateway.listen(host, port, { reusePort: context.sharesPorts }),
   );
+  context.listeners.more = [];
+  for (const [at, listener] of context.config.gateway.listeners.entries()) {
+    const what = {
+      name: `gateway listener ${listener.name}`,
+      setting: `gateway.listeners[${at}].listen`,
+      flag: undefined,
+    };
+    const address = await bind(what, listener.listen, ({ host, port }) =>
+      gateway.listenTcp(compileTcpListener(listener), host, port, {
+        reusePort: context.sharesPorts,
+      }),
+    );
+    context.listeners.more.push({ ...address, name: listener.name, protocol: listener.protocol });
+  }
   return gateway;
 }

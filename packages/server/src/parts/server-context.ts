@@ -26,5 +26,10 @@ export interface ServerContext {
   /** Whether the gateway's ports are shared with the other workers of it. */
   readonly sharesPorts: boolean;
   /** Where we listen, filled as the listeners come up. */
-  readonly listeners: { control?: ListenAddress; gateway?: ListenAddress };
+  readonly listeners: {
+    control?: ListenAddress;
+    gateway?: ListenAddress;
+    /** Of `gateway.listeners`. */
+    more?: (ListenAddress & { readonly name: string; readonly protocol: string })[];
+  };
 }

@@ -10,6 +10,8 @@ export interface ServerUrls {
   readonly openapi?: string;
   readonly metrics?: string;
   readonly control: string;
+  /** Of `gateway.listeners`, by name. */
+  readonly more?: Readonly<Record<string, string>>;
 }
 
 /** The URLs of the listeners that are up. */
@@ -23,6 +25,9 @@ export function serverUrls(context: ServerContext): ServerUrls {
       ? {}
       : { api: `${control}/api/v1`, openapi: `${control}/openapi.json` }),
     ...(config.metrics.enabled ? { metrics: `${control}/metrics` } : {}),
+    ...(listeners.more && listeners.more.length > 0
+      ? { more: Object.fromEntries(listeners.more.map(toNamedUrl)) }
+      : {}),
   };
 }
 
@@ -33,6 +38,7 @@ export function describeServer(context: ServerContext): string {
     `Portolan ${context.version}, role ${context.config.role}`,
     '',
     ...(gateway === undefined ? [] : [`gateway  ${gateway}`]),
+    ...Object.entries(urls.more ?? {}).map(([name, url]) => `         ${url}  (${name})`),
     ...(urls.api === undefined ? [] : [`api      ${urls.api}`, `openapi  ${urls.openapi}`]),
     ...(urls.metrics === undefined ? [] : [`metrics  ${urls.metrics}`]),
     `health   ${urls.control}/livez ${urls.control}/readyz`,
@@ -40,10 +46,21 @@ export function describeServer(context: ServerContext): string {
   return `${lines.join('\n')}\n`;
 }
 
+function toNamedUrl(
+  listener: ListenAddress & { readonly name: string; readonly protocol: string },
+): [string, string] {
+  const { host, port } = listener;
+  const scheme = listener.protocol === 'tcp' ? 'tcp' : 'tls';
+  return [listener.name, `${scheme}://${formatListenAddress({ host: reachable(host), port })}`];
+}
+
 /** A listener on every address is reached from this machine at its loopback address. */
+function reachable(host: string): string {
+  return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+}
+
 function originOf({ host, port }: ListenAddress): string {
-  const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  return `http://${formatListenAddress({ host: reachable, port })}`;
+  return `http://${formatListenAddress({ host: reachable(host), port })}`;
 }
 
 /** Makes the body of `GET /status`. */

@@ -1,0 +1,84 @@
+import { DEFAULT_GROUP, DEFAULT_NAMESPACE, type ServiceKey } from '@portolan/core';
+import { z } from 'zod';
+import { count, duration, listenAddress, network } from './value-types.ts';
+
+const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const SERVER_NAME = /^(?:\*|(?:\*\.)?[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*)$/;
+
+const name = z
+  .string({ error: 'expected a name' })
+  .regex(NAME, { error: 'expected lower-case letters, digits and dashes, at most 63' });
+
+const service = z
+  .string({ error: 'expected SERVICE or NAMESPACE/SERVICE' })
+  .transform((text, context): ServiceKey => {
+    const [first = '', second, ...rest] = text.split('/');
+    const namespace = second === undefined ? DEFAULT_NAMESPACE : first;
+    const serviceName = second ?? first;
+    if (namespace !== '' && serviceName !== '' && rest.length === 0) {
+      return { namespace, group: DEFAULT_GROUP, name: serviceName };
+    }
+    context.addIssue({ code: 'custom', message: 'expected SERVICE or NAMESPACE/SERVICE' });
+    return z.NEVER;
+  });
+
+const serverName = z
+  .string({ error: 'expected a host name' })
+  .regex(SERVER_NAME, { error: 'expected a host name, "*.SUFFIX" or "*"' });
+
+const carried = {
+  /** In logs and metrics. */
+  name,
+  listen: listenAddress,
+  /** Proxies that may connect and have to open with a PROXY header; absent: no header is taken. */
+  proxyProtocolFrom: z.array(network, { error: 'expected a list of IP networks' }).optional(),
+  /** Version of the PROXY header that tells instances of the client; absent: none is sent. */
+  proxyProtocol: z.union([z.literal(1), z.literal(2)], { error: 'expected 1 or 2' }).optional(),
+  connections: count(1, 1_000_000).default(10_000),
+  /** Without a byte in either direction. */
+  idleTimeout: duration({ atLeastMs: 1 }).default(3_600_000),
+};
+
+/** A port beside `gateway.listen`. */
+export const listener = z.discriminatedUnion(
+  'protocol',
+  [
+    z.strictObject({ ...carried, protocol: z.literal('tcp'), service }),
+    z.strictObject({
+      ...carried,
+      protocol: z.literal('tls-passthrough'),
+      /** TLS is not ended here: the name that the client asks for decides. */
+      routes: z
+        .array(
+          z.strictObject({
+            serverNames: z
+              .array(serverName, { error: 'expected a list of host names' })
+              .min(1, { error: 'expected at least one host name' }),
+            service,
+          }),
+          { error: 'expected a list of { serverNames, service }' },
+        )
+        .min(1, { error: 'expected at least one route' }),
+    }),
+  ],
+  { error: 'expected protocol tcp or tls-passthrough' },
+);
+
+/** Listeners by names and addresses of their own. */
+export const listeners = z
+  .array(listener, { error: 'expected a list of listeners' })
+  .superRefine((all, context) => {
+    const names = new Set<string>();
+    for (const [at, { name: own }] of all.entries()) {
+      if (names.has(own)) {
+        context.addIssue({
+          code: 'custom',
+          path: [at, 'name'],
+          message: `expected another name: a listener before it is called ${own}`,
+        });
+      }
+      names.add(own);
+    }
+  });
+
+export type ListenerConfig = z.output<typeof listener>;
