@@ -14,7 +14,9 @@ import {
 } from '@peculiar/x509';
 
 const KEY = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
-const DAY_MS = 86_400_000;
+/** Wide enough for every test, so that no clock is needed. */
+const NOT_BEFORE = new Date('2020-01-01T00:00:00Z');
+const NOT_AFTER = new Date('2049-12-31T00:00:00Z');
 
 /** A certificate and its private key, both as PEM. */
 export interface TestCertificate {
@@ -25,8 +27,8 @@ export interface TestCertificate {
 export interface TestCertificateOptions {
   /** Host names and IP addresses; the first is the subject's name as well. */
   readonly names: readonly string[];
-  /** Default 1; 0 or less makes one that is over already. */
-  readonly days?: number;
+  /** Default the end of 2049. */
+  readonly notAfter?: Date;
 }
 
 /** A certificate authority for tests, made in memory. */
@@ -47,8 +49,8 @@ export class TestAuthority {
     const certificate = await X509CertificateGenerator.createSelfSigned({
       serialNumber: '01',
       name: `CN=${name}`,
-      notBefore: new Date(Date.now() - DAY_MS),
-      notAfter: new Date(Date.now() + DAY_MS),
+      notBefore: NOT_BEFORE,
+      notAfter: NOT_AFTER,
       signingAlgorithm: KEY,
       keys,
       extensions: [
@@ -62,13 +64,12 @@ export class TestAuthority {
   /** Signs a certificate that servers and clients may both show. */
   async issue(options: TestCertificateOptions): Promise<TestCertificate> {
     const keys = await newKeys();
-    const endMs = Date.now() + (options.days ?? 1) * DAY_MS;
     const certificate = await X509CertificateGenerator.create({
       serialNumber: (++this.#serial).toString(16).padStart(4, '0'),
       subject: `CN=${options.names[0] ?? 'nobody'}`,
       issuer: `CN=${this.#name}`,
-      notBefore: new Date(endMs - 2 * DAY_MS),
-      notAfter: new Date(endMs),
+      notBefore: NOT_BEFORE,
+      notAfter: options.notAfter ?? NOT_AFTER,
       signingAlgorithm: KEY,
       publicKey: keys.publicKey,
       signingKey: this.#keys.privateKey,
