@@ -301,6 +301,25 @@ describe('an answer that was cut', () => {
   });
 });
 
+describe('an answer whose head', () => {
+  it.each<readonly [string, Record<string, string>]>([
+    ['is too large', { 'x-large': 'x'.repeat(40_000) }],
+    [
+      'has too many fields',
+      Object.fromEntries(Array.from({ length: 120 }, (_, at) => [`x-${at}`, ''])),
+    ],
+  ])('%s is refused, and its connection serves on', async (_how, fields) => {
+    use({ headBytes: 30_000 });
+    upstream.answer = (stream, headers) => {
+      stream.respond({ ':status': 200, ...(headers[':path'] === '/large' ? fields : {}) });
+      stream.end('ok');
+    };
+    expect(await ask({ target: '/large' }).outcome).toBe('RESPONSE_MALFORMED');
+    expect(await ask().outcome).toBe('end');
+    expect(upstream.sessions).toHaveLength(1);
+  });
+});
+
 describe('a request that the upstream did not work on', () => {
   it('says so when its stream was refused', async () => {
     upstream.answer = (stream) => stream.close(7);

@@ -170,6 +170,7 @@ export class Http2Connection implements StreamOwner {
   }
 
   #watch(): void {
+    this.#heard = false;
     this.#quiet = false;
     this.#pinging = false;
     this.wheel.arm(this.#timer, this.limits.pingAfterMs);
@@ -192,12 +193,10 @@ export class Http2Connection implements StreamOwner {
       this.#cause = new Error('The upstream did not greet in time');
       this.destroy();
     } else if (this.#streams.size === 0) this.destroy();
+    else if (this.#heard) this.#watch();
     else if (this.#pinging) {
       this.#cause = new Error('The upstream did not answer a PING');
       this.destroy();
-    } else if (this.#heard) {
-      this.#heard = false;
-      this.#watch();
     } else this.#ping();
   }
 

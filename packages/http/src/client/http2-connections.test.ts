@@ -60,6 +60,35 @@ describe('HTTP/2 connections to one upstream', () => {
     expect(upstream.sessions).toHaveLength(2);
   });
 
+  it('leave nothing of a thousand requests that were given up', async () => {
+    upstream.answer = () => undefined;
+    for (let round = 0; round < 100; round++) {
+      const attempts = Array.from({ length: 10 }, () => ask());
+      if (round % 2 === 0) await turnsUntil(() => upstream.streams.length >= 2);
+      for (const attempt of attempts) attempt.exchange.abort();
+      await turns();
+    }
+    await turnsUntil(() => upstream.streams.length === 0);
+    expect(upstream.sessions.length).toBeLessThan(20);
+    upstream.answer = (stream) => answerOk(stream);
+    expect(await ask().outcome).toBe('end');
+    await turns();
+    await turn(61_000);
+    await turnsUntil(() => host.size === 0 && host.waiting === 0);
+  });
+
+  it('to an upstream that takes no streams for now are not made over and over', async () => {
+    const closed = await Http2Upstream.listen({ settings: { maxConcurrentStreams: 0 } });
+    const attempt = new RecordedAttempt(pool, closed.port, { transport: H2 });
+    await turnsUntil(() => closed.sessions.length === 1);
+    await turns();
+    expect(closed.sessions).toHaveLength(1);
+    closed.sessions[0]?.settings({ maxConcurrentStreams: 1 });
+    expect(await attempt.outcome).toBe('end');
+    pool.close();
+    await closed.close();
+  });
+
   it('are closed when idle', async () => {
     expect(await ask().outcome).toBe('end');
     await turnsUntil(() => upstream.streams.length === 0);
@@ -122,6 +151,26 @@ describe('an upstream that is no HTTP/2 server', () => {
     await turn(2_200);
     expect(await attempt.outcome).toBe('CONNECT_FAILED');
     for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+
+  it('that is heard of while it owes the answer to a PING lives on', async () => {
+    const { server, port } = await aServer((socket) => {
+      socket.on('error', () => undefined);
+      socket.write(EMPTY_SETTINGS);
+      peer = socket;
+    });
+    let peer: Socket | undefined;
+    use({ exchangeIdleTimeoutMs: 3_600_000 });
+    const attempt = new RecordedAttempt(pool, port, { transport: H2 });
+    await turnsUntil(() => attempt.exchange.requestStarted);
+    await turn(65_000);
+    peer?.write(Buffer.from([0, 0, 1, 1, 4, 0, 0, 0, 1, 0x88]));
+    await turnsUntil(() => attempt.head !== undefined);
+    await turn(15_000);
+    peer?.write(Buffer.from([0, 0, 1, 0, 1, 0, 0, 0, 1, 0x61]));
+    expect(await attempt.outcome).toBe('end');
+    pool.close();
     server.close();
   });
 

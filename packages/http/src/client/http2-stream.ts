@@ -21,7 +21,16 @@ import type { UpstreamLimits } from './upstream-connection.ts';
 import { UpstreamError, type UpstreamErrorCode } from './upstream-error.ts';
 import type { ExchangeCarrier, UpstreamExchange } from './upstream-exchange.ts';
 
-const { NGHTTP2_CANCEL, NGHTTP2_FLAG_END_STREAM, NGHTTP2_REFUSED_STREAM } = constants;
+const {
+  NGHTTP2_CANCEL,
+  NGHTTP2_ENHANCE_YOUR_CALM,
+  NGHTTP2_FLAG_END_STREAM,
+  NGHTTP2_PROTOCOL_ERROR,
+  NGHTTP2_REFUSED_STREAM,
+} = constants;
+
+/** Resets, by either side, of what would go wrong in the same way again. The runtime answers too large a head with the latter. */
+const FAULTS = new Set<number>([NGHTTP2_PROTOCOL_ERROR, NGHTTP2_ENHANCE_YOUR_CALM]);
 
 /** What a stream needs of its connection. */
 export interface StreamOwner {
@@ -180,6 +189,7 @@ export class Http2Stream implements ExchangeCarrier {
 
   #onInterim(raw: readonly string[]): void {
     if (this.#over) return;
+    this.#exchange.responseStarted = true;
     this.#touch();
     this.#guard(() => {
       const head = this.#parse(raw, false);
@@ -257,6 +267,12 @@ export class Http2Stream implements ExchangeCarrier {
     const refused = stream?.rstCode === NGHTTP2_REFUSED_STREAM;
     if ((passedOver || refused) && !this.#exchange.responseStarted) {
       this.#fail('STREAM_REFUSED', 'The upstream refused the stream');
+    } else if (
+      this.#head === undefined &&
+      !this.#owner.session.destroyed &&
+      FAULTS.has(stream?.rstCode ?? 0)
+    ) {
+      this.#fail('RESPONSE_MALFORMED', 'The stream was reset for a fault of one of its sides');
     } else this.#broke(undefined);
   }
 
