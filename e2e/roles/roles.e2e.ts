@@ -11,6 +11,9 @@ test('rule 10: an edge gateway serves on while the registry is away, and starts 
   const upstream = await startUpstream('edge');
   const registry = await startPortolan({ args: ['--role', 'registry'] });
   await register(registry.control, 'edge', upstream.port);
+  const asked = '/api/v1/routes/explain?url=http%3A%2F%2Fa%2Fedge%2F';
+  const told = await call(registry.control, 'GET', asked);
+  expect(told).toMatchObject({ status: 501, body: { code: 'GATEWAY_ABSENT' } });
   const followed = await startCheckingProxy(registry.control);
   const follow = ['--role', 'gateway', '--registry', followed.origin];
   const edge = await startPortolan({ args: follow });
