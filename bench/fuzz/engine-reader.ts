@@ -4,21 +4,22 @@ import {
   HttpProtocolError,
   parseRequestHead,
 } from '@portolan/http';
-import type { Reading, ReadRequest } from './reading.ts';
+import type { Reading } from './llhttp-reader.ts';
+import type { ReadRequest } from './reading.ts';
 
 const CR = 0x0d;
 const LF = 0x0a;
 
 /** Reads requests by the parser and the body decoder that the gateway's connections use, in their order. */
-export function readByEngine(bytes: Buffer): Reading {
+export function readByEngine(bytes: Buffer): Reading<ReadRequest> {
   const requests: ReadRequest[] = [];
   try {
     readAll(bytes, requests);
   } catch (error) {
-    if (error instanceof HttpProtocolError) return { requests, fault: error.code };
+    if (error instanceof HttpProtocolError) return { messages: requests, fault: error.code };
     throw error;
   }
-  return { requests, fault: undefined };
+  return { messages: requests, fault: undefined };
 }
 
 function readAll(bytes: Buffer, requests: ReadRequest[]): void {

@@ -1,6 +1,8 @@
 import { readByEngine } from './engine-reader.ts';
-import type { Reading, ReadRequest } from './reading.ts';
-import { RuntimeReader } from './runtime-reader.ts';
+import { LlhttpReader, type Reading } from './llhttp-reader.ts';
+import { type ReadRequest, toReadRequest } from './reading.ts';
+import { aRequestStream } from './request-generator.ts';
+import type { Comparison, FuzzedParser } from './run-cases.ts';
 
 /** Faults for which the engine may refuse what the runtime accepts, each by its rule. */
 export const STRICTER: ReadonlyMap<string, string> = new Map([
@@ -57,27 +59,23 @@ export const LENIENCIES: readonly Leniency[] = [
   },
 ];
 
-/** How two readings of the same bytes relate. */
-export interface Comparison {
-  /** What is wrong; undefined when every difference is one that is allowed. */
-  readonly difference: string | undefined;
-  /** The fault or leniency by which an allowed difference is excused. */
-  readonly excuse: string | undefined;
-  /** Requests that both read to their end, alike. */
-  readonly agreed: number;
-}
-
-const runtime = new RuntimeReader();
+const runtime = new LlhttpReader('REQUEST', toReadRequest);
 
 /** Reads the bytes by the engine and by the runtime, and compares request by request, heads before bodies. */
 export function findDifference(bytes: Buffer): Comparison {
   return compareReadings(readByEngine(bytes), runtime.read(bytes));
 }
 
-export function compareReadings(ours: Reading, theirs: Reading): Comparison {
+/** Requests, by the engine and by the runtime. */
+export const REQUESTS: FuzzedParser = { generate: aRequestStream, compare: findDifference };
+
+export function compareReadings(
+  ours: Reading<ReadRequest>,
+  theirs: Reading<ReadRequest>,
+): Comparison {
   for (let at = 0; ; at++) {
-    const mine = ours.requests[at];
-    const other = theirs.requests[at];
+    const mine = ours.messages[at];
+    const other = theirs.messages[at];
     if (mine === undefined && other === undefined) return alike(at);
     if (mine === undefined) return engineStops(ours, at, 'head');
     if (other === undefined) return runtimeStops(theirs, mine, at, 'head');
@@ -96,7 +94,7 @@ function alike(agreed: number): Comparison {
   return { difference: undefined, excuse: undefined, agreed };
 }
 
-function engineStops({ fault }: Reading, agreed: number, part: string): Comparison {
+function engineStops({ fault }: Reading<ReadRequest>, agreed: number, part: string): Comparison {
   if (fault !== undefined && STRICTER.has(fault)) {
     return { difference: undefined, excuse: fault, agreed };
   }
@@ -109,7 +107,7 @@ function engineStops({ fault }: Reading, agreed: number, part: string): Comparis
 }
 
 function runtimeStops(
-  { fault }: Reading,
+  { fault }: Reading<ReadRequest>,
   request: ReadRequest,
   agreed: number,
   part: string,

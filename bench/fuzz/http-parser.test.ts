@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { compareReadings, findDifference, LENIENCIES, STRICTER } from './find-difference.ts';
-import type { Reading, ReadRequest } from './reading.ts';
-import { aCase } from './request-generator.ts';
+import {
+  compareReadings,
+  findDifference,
+  LENIENCIES,
+  REQUESTS,
+  STRICTER,
+} from './find-difference.ts';
+import type { Reading } from './llhttp-reader.ts';
+import type { ReadRequest } from './reading.ts';
+import { RESPONSE_STRICTER, RESPONSES } from './response-difference.ts';
+import { aCase } from './run-cases.ts';
 
 const SEED = 20_261_124;
 const CASES = 20_000;
@@ -16,7 +24,7 @@ describe('beside the parser of the runtime', () => {
     excuses.add(rare.excuse ?? '');
     let agreed = 0;
     for (let at = 0; at < CASES; at++) {
-      const text = aCase(SEED, at);
+      const text = aCase(REQUESTS, SEED, at);
       const comparison = findDifference(Buffer.from(text, 'latin1'));
       agreed += comparison.agreed;
       if (comparison.excuse !== undefined) excuses.add(comparison.excuse);
@@ -32,6 +40,26 @@ describe('beside the parser of the runtime', () => {
   });
 });
 
+describe('beside the parser of the runtime, for responses', () => {
+  it(`the engine reads ${CASES} responses alike, or refuses by a rule it can name`, () => {
+    const surprises: string[] = [];
+    const excuses = new Set<string>();
+    let agreed = 0;
+    for (let at = 0; at < CASES; at++) {
+      const text = aCase(RESPONSES, SEED, at);
+      const comparison = RESPONSES.compare(Buffer.from(text, 'latin1'));
+      agreed += comparison.agreed;
+      if (comparison.excuse !== undefined) excuses.add(comparison.excuse);
+      if (comparison.difference !== undefined) {
+        surprises.push(`case ${at}: ${comparison.difference}: ${JSON.stringify(text)}`);
+      }
+    }
+    expect(surprises).toEqual([]);
+    expect([...RESPONSE_STRICTER.keys()].filter((fault) => !excuses.has(fault))).toEqual([]);
+    expect(agreed).toBeGreaterThan(CASES / 4);
+  });
+});
+
 const REQUEST: ReadRequest = {
   method: 'GET',
   target: '/',
@@ -44,12 +72,12 @@ const REQUEST: ReadRequest = {
   body: 'abc',
   trailers: [],
 };
-const reading = (changes: Partial<ReadRequest>, fault?: string): Reading => ({
-  requests: [{ ...REQUEST, ...changes }],
+const reading = (changes: Partial<ReadRequest>, fault?: string): Reading<ReadRequest> => ({
+  messages: [{ ...REQUEST, ...changes }],
   fault,
 });
-const NOTHING: Reading = { requests: [], fault: undefined };
-const refused = (fault: string): Reading => ({ requests: [], fault });
+const NOTHING: Reading<ReadRequest> = { messages: [], fault: undefined };
+const refused = (fault: string): Reading<ReadRequest> => ({ messages: [], fault });
 
 describe('a comparison', () => {
   it.each([
@@ -67,7 +95,7 @@ describe('a comparison', () => {
     ['a faulty body', reading({ complete: false }, 'HPE_INVALID_CHUNK_SIZE')],
     ['a head that goes on', NOTHING],
     ['a faulty head', refused('HPE_INVALID_HEADER_TOKEN')],
-    ['a second request', { requests: [REQUEST, REQUEST], fault: undefined }],
+    ['a second request', { messages: [REQUEST, REQUEST], fault: undefined }],
   ])('notices where the runtime sees %s', (_what, theirs) => {
     expect(compareReadings(reading({}), theirs).difference).toBeDefined();
   });

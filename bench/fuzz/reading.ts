@@ -1,5 +1,7 @@
+import type { LlhttpHead, ReadBody } from './llhttp-reader.ts';
+
 /** One request as a parser understood it. */
-export interface ReadRequest {
+export interface ReadRequest extends ReadBody {
   readonly method: string;
   /** Origin-form, or `*`. */
   readonly target: string;
@@ -10,15 +12,19 @@ export interface ReadRequest {
   readonly fields: readonly string[];
   readonly keepAlive: boolean;
   readonly upgrade: boolean;
-  /** Whether the end of the body was found. */
-  complete: boolean;
-  body: string;
-  trailers: readonly string[];
 }
 
-/** What a parser made of the bytes of one connection. */
-export interface Reading {
-  readonly requests: readonly ReadRequest[];
-  /** Why it refused to go on; undefined when it did not. */
-  readonly fault: string | undefined;
+/** The request that llhttp sees in a head. */
+export function toReadRequest(head: LlhttpHead): ReadRequest {
+  const { method, minorVersion, fields, keepAlive, upgrade } = head;
+  const absolute = /^https?:\/\/([^/?]*)(.*)$/i.exec(head.target);
+  const rest = absolute?.[2] ?? head.target;
+  return {
+    ...{ method, minorVersion, fields, keepAlive, upgrade },
+    target: absolute !== null && !rest.startsWith('/') ? `/${rest}` : rest,
+    authority: absolute?.[1],
+    complete: false,
+    body: '',
+    trailers: [],
+  };
 }

@@ -132,6 +132,7 @@ describe('a response is refused', () => {
     ['REQUEST_LINE_MALFORMED', 'ICY 200 OK and more\r\n\r\n'],
     ['VERSION_NOT_SUPPORTED', 'HTTP/2.0 200 OK\r\n\r\n'],
     ['SWITCH_UNASKED', 'HTTP/1.1 101 Switching Protocols\r\n\r\n'],
+    ['INTERIM_WITH_BODY', 'HTTP/1.1 103 Hints\r\nContent-Length: 2\r\n\r\n'],
     ['TOO_MANY_INFORMATIONAL', 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(9)],
     ['CHUNK_SIZE_INVALID', head('Transfer-Encoding: chunked\r\n').concat('0x2\r\n')],
   ])('with %s', async (code, answer) => {

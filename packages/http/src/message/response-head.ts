@@ -36,6 +36,10 @@ export class ResponseHead extends FramedFields {
         : toHead || isBodiless(status)
           ? NO_BODY
           : UNTIL_CLOSE;
+    // RFC 9112 §6.1, RFC 9110 §8.6: never sent, and others read a body there. With 101 the connection is no longer HTTP anyway.
+    if (status < 200 && status !== 101 && (this.chunked || this.contentLength > 0)) {
+      throw new HttpProtocolError('INTERIM_WITH_BODY');
+    }
     this.framing = toHead || isBodiless(status) ? NO_BODY : this.declared;
     this.keepAlive =
       this.framing.kind !== 'until-close' &&

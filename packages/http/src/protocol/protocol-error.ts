@@ -68,6 +68,7 @@ export const PROTOCOL_ERRORS = {
   BODY_TIMEOUT: { status: 408, message: 'The body arrives too slowly' },
   TOO_MANY_CONNECTIONS: { status: 503, message: 'There are too many connections' },
   SWITCH_UNASKED: { status: 502, message: 'The upstream switched protocols without being asked' },
+  INTERIM_WITH_BODY: { status: 502, message: 'An interim response announces a body' },
   TOO_MANY_INFORMATIONAL: { status: 502, message: 'The upstream sent too many interim responses' },
 } as const;
 

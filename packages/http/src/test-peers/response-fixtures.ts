@@ -32,6 +32,10 @@ const ENDED: readonly (readonly [what: string, bytes: string, askedBy?: AskedBy]
   ['HTTP/1.0', `${head('', 'HTTP/1.0 200 OK')}ok`],
   ['HTTP/1.0 with a length', `${head('Content-Length: 2\r\n', 'HTTP/1.0 200 OK')}ok`],
   ['interim responses', `${HINTS}${HINTS}${OK}`],
+  [
+    'an interim response with an empty length',
+    `${head('Content-Length: 0\r\n', 'HTTP/1.1 100 Continue')}${OK}`,
+  ],
   ['a 100 nobody asked for', `${head('', 'HTTP/1.1 100 Continue')}${OK}`],
   ['no body after HEAD', head('Content-Length: 2\r\n'), { method: 'HEAD' }],
   ['no chunks after HEAD', head('Transfer-Encoding: chunked\r\n'), { method: 'HEAD' }],
@@ -93,6 +97,11 @@ const MALFORMED: readonly (readonly [fault: string, bytes: string])[] = [
   ['TOO_MANY_FIELDS', head(fields(9))],
   ['SWITCH_UNASKED', SWITCH],
   ['TOO_MANY_INFORMATIONAL', HINTS.repeat(9)],
+  [
+    'INTERIM_WITH_BODY',
+    `${head('Transfer-Encoding: chunked\r\n', 'HTTP/1.1 103 Early Hints')}${OK}`,
+  ],
+  ['INTERIM_WITH_BODY', `${head('Content-Length: 2\r\n', 'HTTP/1.1 100 Continue')}ok${OK}`],
   ['CHUNK_SIZE_INVALID', chunked('0x2\r\nok\r\n0\r\n\r\n')],
   ['BARE_LF', chunked('2\nok\n0\n\n')],
   ['CHUNK_TERMINATOR_INVALID', chunked('2\r\nokx\r\n0\r\n\r\n')],
