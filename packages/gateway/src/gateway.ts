@@ -337,7 +337,6 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
         catalogue,
         headLimits: compiled.server,
         maxRequestsPerEndpoint: compiled.limits.maxRequestsPerEndpoint,
-        defaultBalancer: compiled.routeDefaults.balancer,
         peerOf: context.peerOf,
         findRoute,
         mayDial: context.mayDial,

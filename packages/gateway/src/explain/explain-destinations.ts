@@ -1,5 +1,4 @@
 import {
-  type BalancerName,
   type CatalogueReader,
   type ExplainedDestination,
   type ExplainedEndpoint,
@@ -17,7 +16,6 @@ import { endpointKey, type UpstreamEndpoint } from '../upstream/upstream-endpoin
 interface EndpointRules {
   readonly catalogue: CatalogueReader;
   readonly maxRequestsPerEndpoint: number;
-  readonly defaultBalancer: BalancerName;
   mayDial(endpoint: UpstreamEndpoint): boolean;
 }
 
@@ -38,16 +36,15 @@ export function explainDestinations(
     const told = stored?.destinations[at];
     const labels = { ...told?.subset, ...subsetLabels(told?.subsetName, destination, rules) };
     const drawn = total === 0 ? 0 : weightOf(destination) / total;
-    const balancer = stored?.balancer ?? rules.defaultBalancer;
     return {
       service: upstream.service,
       labels,
       ...(told?.subsetName === undefined ? undefined : { subsetName: told.subsetName }),
       weight,
       share: caller === undefined ? drawn : destination === kept ? 1 : 0,
-      balancer,
+      balancer: cluster.balancer,
       panicking: cluster.panicking,
-      endpoints: explainEndpoints(destination, labels, balancer, rules),
+      endpoints: explainEndpoints(destination, labels, rules),
     };
   });
 }
@@ -67,13 +64,12 @@ function subsetLabels(
 function explainEndpoints(
   { upstream, cluster }: CompiledDestination,
   labels: Labels,
-  balancer: BalancerName,
   rules: EndpointRules,
 ): ExplainedEndpoint[] {
   const given = new Set(cluster.endpoints);
   const left = new Map([...upstream.known].map((endpoint) => [endpoint.key, endpoint]));
   const total = cluster.endpoints.reduce((sum, { weight }) => sum + weight, 0);
-  const goesByWeight = balancer === 'weighted-round-robin' || balancer === 'random';
+  const goesByWeight = cluster.balancer === 'weighted-round-robin' || cluster.balancer === 'random';
 
   const shareOf = (endpoint: UpstreamEndpoint | undefined): { share?: number } => {
     if (endpoint === undefined || !given.has(endpoint)) return { share: 0 };

@@ -1,5 +1,4 @@
 import type {
-  BalancerName,
   CatalogueReader,
   RequestToExplain,
   RouteExplanation,
@@ -36,7 +35,6 @@ export interface ExplainContext {
   readonly catalogue: CatalogueReader;
   readonly headLimits: Partial<HeadLimits>;
   readonly maxRequestsPerEndpoint: number;
-  readonly defaultBalancer: BalancerName;
   peerOf(address: string): Peer;
   findRoute(query: RouteQuery): FoundRoute | undefined;
   mayDial(endpoint: UpstreamEndpoint): boolean;

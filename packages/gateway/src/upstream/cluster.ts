@@ -11,6 +11,7 @@ import type { UpstreamEndpoint } from './upstream-endpoint.ts';
 
 /** The endpoints of one service that carry some labels, behind one balancer. */
 export interface Cluster {
+  readonly balancer: BalancerName;
   /** Whether a pick would find an endpoint. */
   readonly hasEndpoints: boolean;
   /** Whether every endpoint is ejected, so that all are tried all the same. */
@@ -60,6 +61,7 @@ export function createCluster(
 
   refresh();
   return {
+    balancer: balancerName,
     get hasEndpoints() {
       return chosen.length > 0;
     },

@@ -2,6 +2,8 @@ import { HttpProtocolError } from '../protocol/protocol-error.ts';
 import { FIELD, isProtectedName } from './field-classes.ts';
 import { MessageFields } from './message-fields.ts';
 
+/** RFC 9110 §5.6.3. Not `trim`, which takes U+00A0 for white space too: here that is a byte of the text. */
+const OUTER_BLANKS = /^[ \t]+|[ \t]+$/g;
 const SIMPLE_OPTIONS = new Set(['close', 'keep-alive', 'upgrade', 'te']);
 
 /** Fields, and what those among them that frame the message and rule the connection say. */
@@ -58,7 +60,7 @@ export class FramedFields extends MessageFields {
     else if (options === 'close') close = true;
     else if (options !== undefined) {
       for (const part of options.split(',')) {
-        const option = part.trim().toLowerCase();
+        const option = part.replace(OUTER_BLANKS, '').toLowerCase();
         if (option === 'close') close = true;
         else if (option === 'keep-alive') keepAlive = true;
         else if (option === 'upgrade') upgrade = true;

@@ -78,6 +78,16 @@ describe('a request head is read', () => {
     expect(head).toMatchObject({ host: 'b.example:8080', hostName: 'b.example', target: '/x?y' });
   });
 
+  it('with white space about the options of Connection, but no other byte taken for it', () => {
+    const options = (value: string): unknown[] => {
+      const head = parse(get(`Connection: ${value}\r\n`));
+      return [head?.connectionClose, head?.connectionKeepAlive];
+    };
+    expect(options(' ,\tclose\t , keep-alive')).toEqual([true, true]);
+    expect(options('\xa0close')).toEqual([false, false]);
+    expect(options('keep-alive\xa0, x')).toEqual([false, false]);
+  });
+
   it('only when it is complete, at whichever byte it is cut', () => {
     const text = post('Content-Length: 5\r\nConnection: X-Own\r\nX-Own: 1\r\n');
     for (let cut = 0; cut < text.length; cut++)
