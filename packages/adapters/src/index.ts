@@ -8,6 +8,7 @@ export { createTcpProbe } from './probes/tcp-probe.ts';
 export type { RestDeps, SnapshotPort, WebhookFailure } from './protocols/rest/operation.ts';
 export {
   type ParsedDocument,
+  parsePolicyDocument,
   parseRegistrationDocument,
   parseRouteDocument,
 } from './protocols/rest/parse-document.ts';

@@ -2,6 +2,7 @@ import { type Clock, type Logger, NO_LOGGER, type Random } from '@portolan/core'
 import { type CallScope, createCaller, type StreamOptions } from './calls/caller.ts';
 import { createInstanceCalls } from './calls/instance-calls.ts';
 import { createNamespaceCalls } from './calls/namespace-calls.ts';
+import { createPolicyCalls } from './calls/policy-calls.ts';
 import { createRouteCalls } from './calls/route-calls.ts';
 import { createServiceCalls } from './calls/service-calls.ts';
 import { createSnapshotCalls } from './calls/snapshot-calls.ts';
@@ -61,6 +62,7 @@ export function createClient(options: ClientOptions = {}, deps: Partial<ClientDe
     instances,
     services,
     routes: createRouteCalls(caller),
+    policies: createPolicyCalls(caller),
     namespaces: createNamespaceCalls(caller),
     webhooks: createWebhookCalls(caller),
     snapshot: createSnapshotCalls(caller),

@@ -34,7 +34,6 @@ export type {
   BatchAnswerItem,
   CheckBody,
   CheckDocument,
-  DestinationDocument,
   EventDocument,
   ExplanationDocument,
   HeartbeatAnswer,
@@ -45,9 +44,6 @@ export type {
   ProblemDocument,
   RegisterAnswer,
   RegistrationBody,
-  RouteBody,
-  RouteDocument,
-  RouteMatchDocument,
   ServiceDocument,
   StatusDocument,
   ViewDocument,
@@ -56,4 +52,14 @@ export type {
   WebhookFailureDocument,
   WireDuration,
 } from './wire/documents.ts';
-export { fromInstanceDocument, fromRouteDocument, fromViewDocument } from './wire/from-wire.ts';
+export { fromInstanceDocument, fromViewDocument } from './wire/from-wire.ts';
+export type {
+  DestinationDocument,
+  FieldMatchDocument,
+  PolicyBody,
+  PolicyDocument,
+  RouteBody,
+  RouteDocument,
+  RouteMatchDocument,
+} from './wire/route-documents.ts';
+export { fromPolicyDocument, fromRouteDocument } from './wire/route-from-wire.ts';

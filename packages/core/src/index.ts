@@ -2,6 +2,9 @@ export { createBalancer } from './balancers/create-balancer.ts';
 export { hashText, mixHashes } from './balancers/hash-text.ts';
 export { createLeastRequest } from './balancers/least-request.ts';
 export { createWeightedRoundRobin } from './balancers/weighted-round-robin.ts';
+export { readRoute } from './documents/read-route.ts';
+export { readTrafficPolicy } from './documents/read-traffic-policy.ts';
+export { ShapeError } from './documents/shape.ts';
 export { ERROR_TABLE, type ErrorCode, type ErrorRow } from './errors/error-table.ts';
 export {
   isRegistryError,
@@ -50,27 +53,29 @@ export { DEFAULT_INTENT, type Intent, type IntentPatch } from './model/intent.ts
 export { LABEL_LIMITS, matchesLabels, parseTag, toLabels } from './model/labels.ts';
 export { LEASE_PROFILES, type LeaseSpec } from './model/lease.ts';
 export type { Revision } from './model/revision.ts';
-export type {
-  BalancerName,
-  CallerKey,
-  Compression,
-  CompressionCoding,
-  CorsPolicy,
-  Destination,
-  DestinationRef,
-  DirectResponse,
-  FaultInjection,
-  ForwardAuth,
-  HeaderEdits,
-  HedgePolicy,
-  HostPattern,
-  RateLimit,
-  Redirect,
-  RetryCondition,
-  RetryPolicy,
-  Route,
-  RouteMatch,
-  StoredRoute,
+export {
+  BALANCER_NAMES,
+  type BalancerName,
+  type CallerKey,
+  type Compression,
+  type CompressionCoding,
+  type CorsPolicy,
+  type Destination,
+  type DestinationRef,
+  type DirectResponse,
+  type FaultInjection,
+  type ForwardAuth,
+  type HeaderEdits,
+  type HedgePolicy,
+  type HostPattern,
+  type RateLimit,
+  RETRY_CONDITIONS,
+  type Redirect,
+  type RetryCondition,
+  type RetryPolicy,
+  type Route,
+  type RouteMatch,
+  type StoredRoute,
 } from './model/route.ts';
 export {
   DEFAULT_GROUP,

@@ -105,3 +105,17 @@ export function createCaller(
     },
   };
 }
+
+/** A call that only happens when the document is where the caller thinks. */
+export interface GuardedScope extends CallScope {
+  readonly if?: IfRevision;
+}
+
+/** The header fields that a guard comes to. */
+export function toGuard(scope: GuardedScope | undefined): { headers?: Record<string, string> } {
+  const condition = scope?.if;
+  if (condition === undefined) return {};
+  const headers: Record<string, string> =
+    condition === 'absent' ? { 'if-none-match': '*' } : { 'if-match': `"${condition}"` };
+  return { headers };
+}

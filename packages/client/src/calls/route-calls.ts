@@ -1,10 +1,6 @@
-import type { ExplanationDocument, RouteBody, RouteDocument } from '../wire/documents.ts';
-import type { Caller, CallScope, IfRevision } from './caller.ts';
-
-/** A call that only happens when the route is where the caller thinks. */
-export interface GuardedScope extends CallScope {
-  readonly if?: IfRevision;
-}
+import type { ExplanationDocument } from '../wire/documents.ts';
+import type { RouteBody, RouteDocument } from '../wire/route-documents.ts';
+import { type Caller, type CallScope, type GuardedScope, toGuard } from './caller.ts';
 
 /** A request that might come. */
 export interface RequestToExplain {
@@ -54,12 +50,4 @@ export function createRouteCalls({ call, list }: Caller) {
         ...toGuard(scope),
       }),
   };
-}
-
-function toGuard(scope: GuardedScope | undefined): { headers?: Record<string, string> } {
-  const condition = scope?.if;
-  if (condition === undefined) return {};
-  const headers: Record<string, string> =
-    condition === 'absent' ? { 'if-none-match': '*' } : { 'if-match': `"${condition}"` };
-  return { headers };
 }

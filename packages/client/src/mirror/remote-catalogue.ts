@@ -22,7 +22,8 @@ import { openEventStream } from '../sse/event-stream.ts';
 import type { SseEvent } from '../sse/sse-parser.ts';
 import { backoffDelayMs, wait } from '../time/backoff.ts';
 import { systemClock } from '../time/system-clock.ts';
-import { fromRouteDocument, fromViewDocument } from '../wire/from-wire.ts';
+import { fromViewDocument } from '../wire/from-wire.ts';
+import { fromPolicyDocument, fromRouteDocument } from '../wire/route-from-wire.ts';
 import { WireReader } from '../wire/wire-reader.ts';
 import { parseSnapshot, type SnapshotDocuments, toSnapshot } from './mirror-snapshot.ts';
 
@@ -84,7 +85,7 @@ export function createRemoteCatalogue(
   const serviceListeners = new Map<string, Set<(view: ServiceView) => void>>();
 
   let state: CatalogueState = emptyCatalogue();
-  let documents: SnapshotDocuments = { views: new Map(), routes: [] };
+  let documents: SnapshotDocuments = { views: new Map(), routes: [], policies: [] };
   /** Services kept although a registry that lost data does not know them; until the grace ends. */
   const kept = new Set<string>();
   let graceTimer: { cancel(): void } | undefined;
@@ -100,7 +101,7 @@ export function createRemoteCatalogue(
   ready.catch(() => undefined);
 
   function publish(update: CatalogueUpdate): void {
-    if (update.views.length === 0 && update.routes === undefined) return;
+    if (update.views.length === 0 && !update.routes && !update.policies) return;
     for (const listener of listeners) listener(update);
     for (const view of update.views) {
       for (const listener of serviceListeners.get(serviceId(view.service)) ?? []) listener(view);
@@ -130,6 +131,10 @@ export function createRemoteCatalogue(
     if (next.routes.length === 0) {
       next.routes = state.routes;
       nextDocuments.routes = documents.routes;
+    }
+    if (next.policies.length === 0) {
+      next.policies = state.policies;
+      nextDocuments.policies = documents.policies;
     }
     logger.error(
       { had: state.revision, has: next.revision, kept: kept.size, graceMs },
@@ -188,6 +193,25 @@ export function createRemoteCatalogue(
       save();
     }
 
+    function onPolicies(document: unknown): void {
+      const reader = new WireReader(document);
+      const policies = reader.list('policies', fromPolicyDocument);
+      const raw = (document as { policies: readonly unknown[] }).policies;
+      if (aside) {
+        aside.state.policies = policies;
+        aside.documents.policies = raw;
+        return;
+      }
+      const update = catalogueDifference(state, { ...state, policies });
+      state.policies = policies;
+      documents.policies = raw;
+      for (const policy of policies) {
+        state.revision = Math.max(state.revision, policy.modifyRevision);
+      }
+      publish({ ...update, revision: state.revision });
+      save();
+    }
+
     function onReady(revision: number): void {
       if (aside) {
         aside.state.revision = revision;
@@ -213,9 +237,13 @@ export function createRemoteCatalogue(
       const document = parseData(event);
       if (event.type === 'view') onView(document);
       else if (event.type === 'routes') onRoutes(document);
+      else if (event.type === 'policies') onPolicies(document);
       else if (event.type === 'ready') onReady(new WireReader(document).number('revision'));
       else if (event.type === 'sync' && new WireReader(document).boolean('full')) {
-        aside = { state: emptyCatalogue(), documents: { views: new Map(), routes: [] } };
+        aside = {
+          state: emptyCatalogue(),
+          documents: { views: new Map(), routes: [], policies: [] },
+        };
       }
     };
   }

@@ -166,46 +166,6 @@ export interface InstanceFilter {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-export interface DestinationDocument {
-  readonly service: string;
-  readonly namespace?: string;
-  readonly group?: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly weight?: number;
-}
-
-export interface RouteMatchDocument {
-  readonly path?: string | { readonly prefix: string } | { readonly exact: string };
-  readonly methods?: readonly string[];
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-/** A route to put. */
-export interface RouteBody {
-  readonly hosts?: readonly string[];
-  readonly match?: RouteMatchDocument | readonly RouteMatchDocument[];
-  readonly to: readonly DestinationDocument[];
-  readonly rewrite?: { readonly prefix?: string; readonly host?: string };
-  readonly timeout?: WireDuration;
-  readonly retries?: { readonly attempts: number; readonly perTryTimeout?: WireDuration };
-  readonly balancer?: 'weighted-round-robin' | 'least-request';
-}
-
-/** A route in answers, complete with defaults. */
-export interface RouteDocument {
-  readonly name: string;
-  readonly namespace: string;
-  readonly hosts: readonly string[];
-  readonly match: readonly RouteMatchDocument[];
-  readonly to: readonly DestinationDocument[];
-  readonly rewrite?: { readonly prefix?: string; readonly host?: string } | null;
-  readonly timeoutMs?: number | null;
-  readonly retries?: { readonly attempts: number; readonly perTryTimeoutMs?: number | null } | null;
-  readonly balancer?: 'weighted-round-robin' | 'least-request' | null;
-  readonly createRevision: number;
-  readonly modifyRevision: number;
-}
-
 /** What would become of a request; what does not apply is null. */
 export interface ExplanationDocument {
   readonly outcome: 'forward' | 'redirect' | 'answer' | 'refused';

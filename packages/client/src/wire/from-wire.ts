@@ -1,16 +1,11 @@
 import type {
-  BalancerName,
   CheckSpec,
-  Destination,
   Instance,
   Intent,
-  PathMatch,
   ProbeConfig,
-  RouteMatch,
   ServiceKey,
   ServiceView,
   Status,
-  StoredRoute,
 } from '@portolan/core';
 import { WireReader } from './wire-reader.ts';
 
@@ -131,72 +126,4 @@ function toProbe(reader: WireReader): ProbeConfig {
   const port = Number(authority.slice(colon + 1));
   if (kind === 'tcp') return { kind, host, port };
   return { kind, host, port, service: slash < 0 ? '' : target.slice(slash + 1), tls: false };
-}
-
-/** A route as the model has it. Throws `ANSWER_INVALID`. */
-export function fromRouteDocument(document: unknown, path = '$'): StoredRoute {
-  const reader = new WireReader(document, path);
-  const namespace = reader.string('namespace');
-  const rewrite = reader.optional('rewrite', () => reader.object('rewrite'));
-  const rewritePrefix = rewrite?.optional('prefix', (at, name) => at.string(name));
-  const rewriteHost = rewrite?.optional('host', (at, name) => at.string(name));
-  const timeoutMs = reader.optional('timeoutMs', () => reader.number('timeoutMs'));
-  const retries = reader.optional('retries', () => reader.object('retries'));
-  const perTryTimeoutMs = retries?.optional('perTryTimeoutMs', (at, name) => at.number(name));
-  const balancer = reader.optional(
-    'balancer',
-    (): BalancerName => reader.oneOf('balancer', ['weighted-round-robin', 'least-request']),
-  );
-  return {
-    name: reader.string('name'),
-    namespace,
-    hosts: reader.strings('hosts'),
-    matches: reader.list('match', fromMatch),
-    destinations: reader.list('to', (item, at) => fromDestination(item, at, namespace)),
-    ...(rewritePrefix === undefined ? {} : { rewritePrefix }),
-    ...(rewriteHost === undefined ? {} : { rewriteHost }),
-    ...(timeoutMs === undefined ? {} : { timeoutMs }),
-    ...(retries
-      ? {
-          retries: {
-            attempts: retries.number('attempts'),
-            ...(perTryTimeoutMs === undefined ? {} : { perTryTimeoutMs }),
-          },
-        }
-      : {}),
-    ...(balancer === undefined ? {} : { balancer }),
-    createRevision: reader.number('createRevision'),
-    modifyRevision: reader.number('modifyRevision'),
-  };
-}
-
-function fromMatch(document: unknown, path: string): RouteMatch {
-  const reader = new WireReader(document, path);
-  const pathMatch = reader.optional('path', (): PathMatch => {
-    const value = reader.object('path');
-    const exact = value.optional('exact', () => value.string('exact'));
-    return exact === undefined ? { prefix: value.string('prefix') } : { exact };
-  });
-  const methods = reader.optional('methods', () => reader.strings('methods'));
-  const headers = reader.optional('headers', () =>
-    Object.fromEntries(
-      Object.entries(reader.labels('headers')).map(([name, exact]) => [name, { exact }]),
-    ),
-  );
-  return {
-    ...(pathMatch === undefined ? {} : { path: pathMatch }),
-    ...(methods === undefined ? {} : { methods }),
-    ...(headers === undefined ? {} : { headers }),
-  };
-}
-
-function fromDestination(document: unknown, path: string, namespace: string): Destination {
-  const reader = new WireReader(document, path);
-  return {
-    service: reader.string('service'),
-    namespace: reader.optional('namespace', () => reader.string('namespace')) ?? namespace,
-    group: reader.optional('group', () => reader.string('group')) ?? 'default',
-    subset: reader.optional('labels', () => reader.labels('labels')) ?? {},
-    weight: reader.number('weight'),
-  };
 }

@@ -79,7 +79,8 @@ export class WireReader {
   }
 }
 
-function unexpected(path: string, expected: string, found: unknown): PortolanError {
+/** The error for an answer that holds something else at a path. */
+export function unexpected(path: string, expected: string, found: unknown): PortolanError {
   const shown = found === undefined ? 'nothing' : (JSON.stringify(found) ?? 'nothing').slice(0, 80);
   return new PortolanError(
     'ANSWER_INVALID',

@@ -79,6 +79,12 @@ export const ERROR_TABLE = {
   },
   SERVICE_NOT_FOUND: { http: 404, grpc: 'NOT_FOUND', retryable: false, title: 'No such service' },
   ROUTE_NOT_FOUND: { http: 404, grpc: 'NOT_FOUND', retryable: false, title: 'No such route' },
+  POLICY_NOT_FOUND: {
+    http: 404,
+    grpc: 'NOT_FOUND',
+    retryable: false,
+    title: 'No such traffic policy',
+  },
   WEBHOOK_NOT_FOUND: { http: 404, grpc: 'NOT_FOUND', retryable: false, title: 'No such webhook' },
   NAMESPACE_NOT_FOUND: {
     http: 404,

@@ -43,22 +43,44 @@ export function catalogueDifference(
     if (after.views.has(id)) continue;
     views.push({ service: view.service, revision: after.revision, instances: [] });
   }
-  const sameRoutes =
-    before.routes.length === after.routes.length &&
-    before.routes.every((route, index) => {
-      const other = after.routes[index];
-      return (
-        route.name === other?.name &&
-        route.namespace === other.namespace &&
-        route.createRevision === other.createRevision &&
-        route.modifyRevision === other.modifyRevision
-      );
-    });
+  const sameRoutes = sameDocuments(before.routes, after.routes, (route) => route.name);
+  const samePolicies = sameDocuments(before.policies, after.policies, policyName);
   return {
     revision: after.revision,
     views,
     ...(sameRoutes ? {} : { routes: after.routes }),
+    ...(samePolicies ? {} : { policies: after.policies }),
   };
+}
+
+function policyName(policy: StoredTrafficPolicy): string {
+  return serviceId({ namespace: policy.namespace, group: policy.group, name: policy.service });
+}
+
+interface StoredDocument {
+  readonly namespace: string;
+  readonly createRevision: number;
+  readonly modifyRevision: number;
+}
+
+function sameDocuments<D extends StoredDocument>(
+  before: readonly D[],
+  after: readonly D[],
+  nameOf: (document: D) => string,
+): boolean {
+  return (
+    before.length === after.length &&
+    before.every((document, index) => {
+      const other = after[index];
+      return (
+        other !== undefined &&
+        nameOf(document) === nameOf(other) &&
+        document.namespace === other.namespace &&
+        document.createRevision === other.createRevision &&
+        document.modifyRevision === other.modifyRevision
+      );
+    })
+  );
 }
 
 /** A registry that lost its data may give an old revision to another content. */

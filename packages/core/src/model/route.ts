@@ -53,19 +53,22 @@ export interface HeaderEdits {
  * `gateway-error`: 502, 503, 504. `5xx`: any of those, and the three before. `retriable-4xx`: 409. `per-try-timeout`.
  * The gRPC ones look at `grpc-status` in a head without body.
  */
-export type RetryCondition =
-  | 'connect-failure'
-  | 'refused-stream'
-  | 'reset'
-  | 'per-try-timeout'
-  | 'gateway-error'
-  | '5xx'
-  | 'retriable-4xx'
-  | 'grpc-cancelled'
-  | 'grpc-deadline-exceeded'
-  | 'grpc-internal'
-  | 'grpc-resource-exhausted'
-  | 'grpc-unavailable';
+export type RetryCondition = (typeof RETRY_CONDITIONS)[number];
+
+export const RETRY_CONDITIONS = [
+  'connect-failure',
+  'refused-stream',
+  'reset',
+  'per-try-timeout',
+  'gateway-error',
+  '5xx',
+  'retriable-4xx',
+  'grpc-cancelled',
+  'grpc-deadline-exceeded',
+  'grpc-internal',
+  'grpc-resource-exhausted',
+  'grpc-unavailable',
+] as const;
 
 export interface RetryPolicy {
   /** Tries after the first one. */
@@ -167,13 +170,16 @@ export interface Compression {
   readonly types: readonly string[];
 }
 
-export type BalancerName =
-  | 'weighted-round-robin'
-  | 'least-request'
-  | 'random'
-  | 'ewma'
-  | 'ring-hash'
-  | 'maglev';
+export const BALANCER_NAMES = [
+  'weighted-round-robin',
+  'least-request',
+  'random',
+  'ewma',
+  'ring-hash',
+  'maglev',
+] as const;
+
+export type BalancerName = (typeof BALANCER_NAMES)[number];
 
 /** A stored route, complete with defaults. Names are unique within a namespace. */
 export interface Route {

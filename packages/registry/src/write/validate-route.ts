@@ -23,12 +23,18 @@ export function validateRoute(name: string, route: Route): void {
     if (!HOST.test(host)) bad(`$.hosts[${at}]`, 'a lower-case host name, or *.suffix', host);
   }
   for (const [at, { path }] of route.matches.entries()) {
-    const text = path && Object.values(path)[0];
+    const text = path && 'regex' in path ? undefined : path && Object.values(path)[0];
     if (text !== undefined && !text.startsWith('/')) {
       bad(`$.match[${at}].path`, 'a path beginning with /', text);
     }
   }
-  if (route.destinations.length === 0) bad('$.to', 'at least one destination', 'none');
+  const endsHere = route.redirect !== undefined || route.answer !== undefined;
+  if (route.destinations.length === 0 && !endsHere) {
+    bad('$.to', 'at least one destination', 'none');
+  }
+  if (route.destinations.length > 0 && endsHere) {
+    bad('$.to', 'no destination beside a redirect or an answer', route.destinations.length);
+  }
   for (const [at, { service, weight }] of route.destinations.entries()) {
     if (service === '') bad(`$.to[${at}].service`, 'the name of a service', service);
     if (!Number.isInteger(weight) || weight < 0 || weight > 1_000_000) {

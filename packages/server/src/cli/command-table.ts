@@ -61,6 +61,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/route.ts')).addRoute,
   },
   {
+    name: 'policy',
+    summary: 'list, show, set and delete traffic policies',
+    load: async () => (await import('./commands/policy.ts')).addPolicy,
+  },
+  {
     name: 'watch',
     summary: 'show changes as they happen',
     load: async () => (await import('./commands/watch.ts')).addWatch,

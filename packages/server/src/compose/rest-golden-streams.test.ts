@@ -208,9 +208,16 @@ describe('the mirror stream', () => {
     await putRoute('r', 'web');
     const reader = await open('/api/v1/watch');
     const opening = await reader.all();
-    expect(opening.map(({ event }) => event)).toEqual(['sync', 'view', 'view', 'routes', 'ready']);
+    expect(opening.map(({ event }) => event)).toEqual([
+      'sync',
+      'view',
+      'view',
+      'routes',
+      'policies',
+      'ready',
+    ]);
     expect(opening[0]?.data).toEqual({ revision: 3, full: true });
-    expect(opening.slice(0, -1).map(({ id }) => id)).toEqual(['0', '0', '0', '3']);
+    expect(opening.slice(0, -1).map(({ id }) => id)).toEqual(['0', '0', '0', '0', '3']);
     expect(opening.at(-1)).toMatchObject({ id: '3', data: { revision: 3 } });
     await putRoute('r', 'db');
     await register('web', 3);

@@ -66,6 +66,7 @@ export const DEFAULTS: PortolanConfigInput = {
   checks: { scripts: false },
   services: [],
   routes: [],
+  policies: [],
   log: { level: 'info', format: 'auto' },
   metrics: { enabled: true, maxChildren: 1_000 },
   shutdown: { timeout: '30s' },

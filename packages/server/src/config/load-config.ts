@@ -61,7 +61,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const { config, merged } = parsed;
   const read = config
     ? await parseDocuments(config, merged)
-    : { documents: { services: [], routes: [] }, problems: [] };
+    : { documents: { services: [], routes: [], policies: [] }, problems: [] };
   const all = [
     ...problems,
     ...environment.problems,

@@ -141,6 +141,7 @@ export const configSchema = z.strictObject({
   }),
   services: z.array(document, { error: 'expected a list of registrations' }),
   routes: z.array(document, { error: 'expected a list of routes' }),
+  policies: z.array(document, { error: 'expected a list of traffic policies' }),
   log: z.strictObject({
     level: z.enum(['debug', 'info', 'warn', 'error', 'silent']),
     format: z.enum(['auto', 'json', 'pretty']),

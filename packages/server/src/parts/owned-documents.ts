@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import {
+  type DocumentCollection,
   type InstanceRef,
   isRegistryError,
   type Logger,
@@ -7,9 +8,8 @@ import {
   type Registry,
   type RegistryError,
   type Route,
-  type StoredRoute,
 } from '@portolan/core';
-import { type ConfigDocuments, routeKey } from '../config/parse-documents.ts';
+import { type ConfigDocuments, policyKey, routeKey } from '../config/parse-documents.ts';
 import { type Ownership, readOwnership, writeOwnership } from './ownership-file.ts';
 
 /** A document of the configuration that the registry would not take. */
@@ -20,8 +20,8 @@ export interface RefusedDocument {
 }
 
 /**
- * Brings the configuration's services and routes into the registry. The file has the say over what it wrote itself: a
- * route that was made or changed through the API stays as it is there until it is deleted through the API; what left
+ * Brings the configuration's services, routes and traffic policies into the registry. The file has the say over what it wrote itself: a
+ * document that was made or changed through the API stays as it is there until it is deleted through the API; what left
  * the file leaves the registry, unless the API changed it meanwhile.
  */
 export async function applyDocuments(
@@ -31,8 +31,27 @@ export async function applyDocuments(
   const before = await readOwnership(deps.ownershipPath);
   const refused: RefusedDocument[] = [];
   const instances = await applyServices(documents.services, before, deps.registry, refused);
-  const routes = await applyRoutes(documents.routes, before, deps, refused);
-  const after: Ownership = { routes, instances };
+  const { registry, logger } = deps;
+  // Subsets first, so that no route waits for its own.
+  const policies = await applyOwned(
+    { root: 'policies', collection: registry.policyDocuments, keyOf: policyKey },
+    documents.policies,
+    before.policies,
+    logger,
+    refused,
+  );
+  const routes = await applyOwned(
+    {
+      root: 'routes',
+      collection: registry.routeDocuments,
+      keyOf: (route: Route) => routeKey(route),
+    },
+    documents.routes,
+    before.routes,
+    logger,
+    refused,
+  );
+  const after: Ownership = { routes, policies, instances };
   if (!isDeepStrictEqual(before, after)) await writeOwnership(deps.ownershipPath, after);
   return refused;
 }
@@ -68,46 +87,62 @@ async function deregister(registry: Registry, key: string): Promise<void> {
   }
 }
 
-async function applyRoutes(
-  wanted: readonly Route[],
-  before: Ownership,
-  deps: { readonly registry: Registry; readonly logger: Logger },
+/** One kind of named document that the file and the API both write. */
+interface OwnedKind<T, S extends T & { readonly modifyRevision: number }> {
+  /** `routes` or `policies`, as in the file. */
+  readonly root: string;
+  readonly collection: DocumentCollection<T, S>;
+  keyOf(document: T): string;
+}
+
+async function applyOwned<T, S extends T & { readonly modifyRevision: number }>(
+  kind: OwnedKind<T, S>,
+  wanted: readonly T[],
+  before: Readonly<Record<string, T>>,
+  logger: Logger,
   refused: RefusedDocument[],
-): Promise<Readonly<Record<string, Route>>> {
-  const { routeDocuments } = deps.registry;
-  const owned: Record<string, Route> = {};
-  for (const [at, route] of wanted.entries()) {
-    const key = routeKey(route);
-    const present = routeDocuments.get(key);
-    if (present && !isSame(present, route) && !isSame(present, before.routes[key])) {
-      deps.logger.warn(
-        { route: key, revision: present.modifyRevision },
-        'the route was made or changed through the API and stays so; delete it there to use the one of the configuration',
+): Promise<Readonly<Record<string, T>>> {
+  const { collection, root } = kind;
+  const owned: Record<string, T> = {};
+  for (const [at, document] of wanted.entries()) {
+    const key = kind.keyOf(document);
+    const present = collection.get(key);
+    if (present && !isSame(present, document) && !isSame(present, before[key])) {
+      logger.warn(
+        { document: `${root}/${key}`, revision: present.modifyRevision },
+        'the document was made or changed through the API and stays so; delete it there to use the one of the configuration',
       );
       continue;
     }
     try {
-      await routeDocuments.put(key, route, present?.modifyRevision ?? 0);
-      owned[key] = route;
+      await collection.put(key, document, present?.modifyRevision ?? 0);
+      owned[key] = document;
     } catch (error) {
       if (!isRegistryError(error)) throw error;
-      refused.push({ path: `routes[${at}]`, reason: toReason(error) });
+      refused.push({ path: `${root}[${at}]`, reason: toReason(error) });
     }
   }
-  const names = new Set(wanted.map(routeKey));
-  for (const [key, written] of Object.entries(before.routes)) {
-    const present = routeDocuments.get(key);
+  const names = new Set(wanted.map((document) => kind.keyOf(document)));
+  for (const [key, written] of Object.entries(before)) {
+    const present = collection.get(key);
     if (names.has(key) || !present || !isSame(present, written)) continue;
-    await routeDocuments.delete(key, present.modifyRevision);
+    await collection.delete(key, present.modifyRevision);
   }
   return owned;
 }
 
-function isSame(present: StoredRoute, written: Route | undefined): boolean {
-  if (!written) return false;
-  const { createRevision: _, modifyRevision: __, ...route } = present;
+function isSame(present: object, written: unknown): boolean {
+  if (written === undefined) return false;
+  const {
+    createRevision: _,
+    modifyRevision: __,
+    ...document
+  } = present as {
+    createRevision?: unknown;
+    modifyRevision?: unknown;
+  };
   // Through JSON: what was read from disk has other prototypes than what was parsed.
-  return isDeepStrictEqual(toJson(route), toJson(written));
+  return isDeepStrictEqual(toJson(document), toJson(written));
 }
 
 function toJson(value: unknown): unknown {

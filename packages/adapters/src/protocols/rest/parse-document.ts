@@ -1,12 +1,15 @@
 import {
   type CheckInput,
+  DEFAULT_GROUP,
   DEFAULT_NAMESPACE,
   type Problem,
   type RegistrationInput,
   type Route,
+  type TrafficPolicy,
 } from '@portolan/core';
 import { validate } from './body/body-codec.ts';
 import { appendKey } from './body/json-path.ts';
+import { policyCodec, toPolicy } from './schemas/policy-schema.ts';
 import { registrationCodec, toRegistrationInput } from './schemas/registration-schema.ts';
 import { routeCodec, toRoute } from './schemas/route-schema.ts';
 
@@ -77,6 +80,21 @@ export function parseRouteDocument(document: Fields): ParsedDocument<Route> {
   if (!result.ok) return { ok: false, problems: [...unnamed, ...result.problems] };
   if (unnamed.length > 0) return { ok: false, problems: unnamed };
   return { ok: true, value: toRoute(result.value, named, within) };
+}
+
+/** A traffic policy as a configuration file holds it: the API's body with its `service`. */
+export function parsePolicyDocument(document: Fields): ParsedDocument<TrafficPolicy> {
+  const { service, namespace = DEFAULT_NAMESPACE, group = DEFAULT_GROUP } = document;
+  const owner = { service: textOr(service), namespace: textOr(namespace), group: textOr(group) };
+  const result = validate(policyCodec(owner), document);
+  const unnamed = service === undefined ? [{ path: '$.service', expected: 'a name' }] : [];
+  if (!result.ok) return { ok: false, problems: [...unnamed, ...result.problems] };
+  if (unnamed.length > 0) return { ok: false, problems: unnamed };
+  return { ok: true, value: toPolicy(result.value, owner) };
+}
+
+function textOr(value: unknown): string {
+  return typeof value === 'string' ? value : '';
 }
 
 function toCommand(script: unknown): Command | undefined {

@@ -13,6 +13,7 @@ import { heartbeatOperations } from './operations/heartbeats.ts';
 import { instanceOperations } from './operations/instances.ts';
 import { intentOperations } from './operations/intents.ts';
 import { namespaceOperations } from './operations/namespaces.ts';
+import { policyOperations } from './operations/policies.ts';
 import { routeExplanationOperations } from './operations/route-explanations.ts';
 import { routeOperations } from './operations/routes.ts';
 import { serviceOperations } from './operations/services.ts';
@@ -58,6 +59,7 @@ export function createRestAdapter(
     ...serviceOperations(context),
     ...eventOperations(context),
     ...routeOperations(context),
+    ...policyOperations(context),
     ...routeExplanationOperations(context),
     ...namespaceOperations(context),
     ...webhookOperations(context),

@@ -154,6 +154,6 @@ describe('portolan route', () => {
       registry: small.url,
       stdin: 'just text',
     });
-    expect([text.code, text.stderr]).toEqual([2, 'portolan: - holds no route.\n']);
+    expect([text.code, text.stderr]).toEqual([2, 'portolan: - holds no document.\n']);
   });
 });

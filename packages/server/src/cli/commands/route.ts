@@ -1,16 +1,17 @@
-import { readFile } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import type {
   DestinationDocument,
+  FieldMatchDocument,
   RouteBody,
   RouteDocument,
   RouteMatchDocument,
 } from '@portolan/client';
+import { BALANCER_NAMES, type BalancerName } from '@portolan/core';
 import { Argument, type Command, InvalidArgumentError, Option } from 'commander';
 import { CliError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
 import { collect, collectPair, parseDurationOption } from '../options.ts';
 import { type Column, printJson, printListing, printOutcome } from '../output/print.ts';
+import { readDocument } from '../read-document.ts';
 import { clientFor, globalOptions } from '../registry-client.ts';
 import { collectDestination, parseWeights } from '../route-options.ts';
 import { addRouteExplain } from './route-explain.ts';
@@ -25,7 +26,7 @@ interface SetOptions {
   readonly rewrite?: string;
   readonly timeout?: number;
   readonly retries?: number;
-  readonly balancer?: 'weighted-round-robin' | 'least-request';
+  readonly balancer?: BalancerName;
   readonly file?: string;
   readonly create?: true;
   readonly ifRevision?: number;
@@ -107,18 +108,15 @@ export function addRoute(program: Command, context: CliContext): void {
     .option('--rewrite <prefix>', 'put this in the place of the matched path')
     .option('--timeout <duration>', 'whole exchange', parseDurationOption)
     .option('--retries <n>', 'tries after the first', parseCount)
-    .addOption(
-      new Option('--balancer <name>', 'how to choose').choices([
-        'weighted-round-robin',
-        'least-request',
-      ]),
-    )
+    .addOption(new Option('--balancer <name>', 'how to choose').choices(BALANCER_NAMES))
     .option('-f, --file <file>', 'read the route from this file; - is standard input')
     .option('--create', 'fail when the route exists')
     .option('--if-revision <n>', 'fail unless the route is at this revision', parseCount)
     .action(async (name: string, options: SetOptions, command: Command) => {
       const body =
-        options.file === undefined ? toBody(options) : await readBody(options.file, context);
+        options.file === undefined
+          ? toBody(options)
+          : ((await readDocument(options.file, context)) as RouteBody);
       const condition = options.create ? ('absent' as const) : options.ifRevision;
       const document = await clientFor(command, context).routes.put(
         name,
@@ -178,38 +176,29 @@ function toBody(options: SetOptions): RouteBody {
   };
 }
 
-async function readBody(file: string, context: CliContext): Promise<RouteBody> {
-  let text = '';
-  try {
-    if (file === '-') for await (const chunk of context.stdin) text += String(chunk);
-    else text = await readFile(resolve(context.cwd, file), 'utf8');
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CliError(`${file} cannot be read: ${reason}`, { cause });
-  }
-  const { parse } = await import('yaml');
-  try {
-    const body: unknown = parse(text);
-    if (typeof body === 'object' && body !== null) return body as RouteBody;
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new CliError(`${file} is not YAML or JSON: ${reason}`, { exit: 'usage', cause });
-  }
-  throw new CliError(`${file} holds no route.`, { exit: 'usage' });
-}
-
 function describeMatch(match: RouteMatchDocument): string {
   const { path, methods, headers } = match;
-  const where =
-    path === undefined
-      ? '*'
-      : typeof path === 'string'
-        ? `${path}*`
-        : 'exact' in path
-          ? path.exact
-          : `${path.prefix}*`;
-  const conditions = Object.entries(headers ?? {}).map(([name, value]) => ` ${name}=${value}`);
+  const where = describePath(path);
+  const conditions = Object.entries(headers ?? {}).map(
+    ([name, value]) => ` ${name}${describeField(value)}`,
+  );
   return `${methods ? `${methods.join('|')} ` : ''}${where}${conditions.join('')}`;
+}
+
+function describePath(path: RouteMatchDocument['path']): string {
+  if (path === undefined) return '*';
+  if (typeof path === 'string') return `${path}*`;
+  if ('exact' in path) return path.exact;
+  if ('regex' in path) return `~${path.regex}`;
+  return `${'prefix' in path ? path.prefix : path.startsWith}*`;
+}
+
+function describeField(match: FieldMatchDocument): string {
+  if (typeof match === 'string') return `=${match}`;
+  if ('exact' in match) return `=${match.exact}`;
+  if ('prefix' in match) return `=${match.prefix}*`;
+  if ('regex' in match) return `~${match.regex}`;
+  return match.present ? '' : ' absent';
 }
 
 function describeDestination({ service, labels, weight }: DestinationDocument): string {

@@ -1,45 +1,64 @@
-import type { FieldMatch, StoredRoute } from '@portolan/core';
+import type { DestinationRef, FieldMatch, RouteMatch, StoredRoute } from '@portolan/core';
 
-/** A route as the API answers it: the shape of its body with defaults filled in and durations in milliseconds. */
+/**
+ * A route as the API answers it: the shape of its body with defaults filled in, durations in milliseconds, and what is not set
+ * absent (null where it always was).
+ */
 export function toRouteJson(route: StoredRoute) {
+  const { matches, destinations, rewritePrefix, rewriteHost, rewriteRegex, retries, ...rest } =
+    route;
+  const { createRevision, modifyRevision, timeoutMs, balancer, mirrors, auth, ...same } = rest;
+  const rewrites = rewritePrefix ?? rewriteHost ?? rewriteRegex;
   return {
-    name: route.name,
-    namespace: route.namespace,
-    hosts: route.hosts,
-    match: route.matches.map((match) => ({
-      ...(match.path === undefined ? undefined : { path: match.path }),
-      ...(match.methods === undefined ? undefined : { methods: match.methods }),
-      ...(match.headers === undefined ? undefined : { headers: toHeadersJson(match.headers) }),
-    })),
-    to: route.destinations.map((destination) => ({
-      service: destination.service,
-      namespace: destination.namespace,
-      group: destination.group,
-      labels: destination.subset,
-      weight: destination.weight,
-    })),
+    ...same,
+    match: matches.map(toMatchJson),
+    to: destinations.map(toDestinationJson),
     rewrite:
-      route.rewritePrefix === undefined && route.rewriteHost === undefined
+      rewrites === undefined
         ? null
-        : { prefix: route.rewritePrefix ?? null, host: route.rewriteHost ?? null },
-    timeoutMs: route.timeoutMs ?? null,
+        : { prefix: rewritePrefix ?? null, host: rewriteHost ?? null, ...rewriteRegex },
+    timeoutMs: timeoutMs ?? null,
     retries:
-      route.retries === undefined
+      retries === undefined
         ? null
-        : {
-            attempts: route.retries.attempts,
-            perTryTimeoutMs: route.retries.perTryTimeoutMs ?? null,
-          },
-    balancer: route.balancer ?? null,
-    createRevision: route.createRevision,
-    modifyRevision: route.modifyRevision,
+        : { ...retries, perTryTimeoutMs: retries.perTryTimeoutMs ?? null },
+    ...(mirrors === undefined ? undefined : { mirrors: mirrors.map(toDestinationJson) }),
+    ...(auth === undefined ? undefined : { auth: { ...auth, ...toDestinationJson(auth.service) } }),
+    balancer: balancer ?? null,
+    createRevision,
+    modifyRevision,
   };
 }
 
-function toHeadersJson(headers: Readonly<Record<string, FieldMatch>>): Record<string, string> {
-  const exact: Record<string, string> = {};
-  for (const [name, match] of Object.entries(headers)) {
-    if ('exact' in match) exact[name] = match.exact;
+function toMatchJson({ headers, withoutHeaders, query, ...same }: RouteMatch) {
+  return {
+    ...same,
+    ...(headers === undefined ? undefined : { headers: toFieldsJson(headers) }),
+    ...(withoutHeaders === undefined
+      ? undefined
+      : { withoutHeaders: toFieldsJson(withoutHeaders) }),
+    ...(query === undefined ? undefined : { query: toFieldsJson(query) }),
+  };
+}
+
+/** What has to be equal is told as the text alone. */
+function toFieldsJson(fields: Readonly<Record<string, FieldMatch>>) {
+  // Without a prototype: a field named `__proto__` is only a field.
+  const told: Record<string, string | FieldMatch> = Object.create(null);
+  for (const [name, match] of Object.entries(fields)) {
+    told[name] = 'exact' in match ? match.exact : match;
   }
-  return exact;
+  return told;
+}
+
+function toDestinationJson<D extends DestinationRef>(destination: D) {
+  const { service, namespace, group, subset, subsetName, ...same } = destination;
+  return {
+    service,
+    namespace,
+    group,
+    labels: subset,
+    ...(subsetName === undefined ? undefined : { subset: subsetName }),
+    ...same,
+  };
 }

@@ -19,8 +19,9 @@ import {
   readBody,
 } from '../operation.ts';
 import { scopeParameter } from '../query.ts';
-import { routeAnswer, routeDeletedAnswer, routesAnswer } from '../schemas/answer-schemas.ts';
+import { routeDeletedAnswer, routesAnswer } from '../schemas/answer-schemas.ts';
 import { isName } from '../schemas/fields.ts';
+import { routeAnswer } from '../schemas/route-answer.ts';
 import {
   routeCodec,
   routeSchema,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { problemAnswer } from './problem-schemas.ts';
+import { routeAnswer } from './route-answer.ts';
 import { EVENT_TYPES } from './webhook-schema.ts';
 
 const revision = z.int().min(0);
@@ -146,45 +147,6 @@ export const viewAnswer = z
     instances: z.array(instanceAnswer),
   })
   .meta({ id: 'View' });
-
-const pathMatch = z.union([
-  z.strictObject({ exact: z.string() }),
-  z.strictObject({ prefix: z.string() }),
-]);
-
-export const routeAnswer = z
-  .strictObject({
-    name: z.string(),
-    namespace: z.string(),
-    hosts: z.array(z.string()),
-    match: z.array(
-      z.strictObject({
-        path: pathMatch.optional(),
-        methods: z.array(z.string()).optional(),
-        headers: labels.optional(),
-      }),
-    ),
-    to: z.array(
-      z.strictObject({
-        service: z.string(),
-        namespace: z.string(),
-        group: z.string(),
-        labels,
-        weight: z.int(),
-      }),
-    ),
-    rewrite: z
-      .strictObject({ prefix: z.string().nullable(), host: z.string().nullable() })
-      .nullable(),
-    timeoutMs: durationMs.nullable(),
-    retries: z
-      .strictObject({ attempts: z.int(), perTryTimeoutMs: durationMs.nullable() })
-      .nullable(),
-    balancer: z.enum(['weighted-round-robin', 'least-request']).nullable(),
-    createRevision: revision,
-    modifyRevision: revision,
-  })
-  .meta({ id: 'Route' });
 
 export const routesAnswer = z
   .strictObject({ routes: z.array(routeAnswer), revision })

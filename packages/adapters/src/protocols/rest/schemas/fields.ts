@@ -163,7 +163,7 @@ export function isPlainHttpUrl(text: string): boolean {
 export function toLabelValues(
   metadata: Readonly<Record<string, string | number | boolean>>,
 ): Record<string, string> {
-  const labels: Record<string, string> = {};
+  const labels: Record<string, string> = Object.create(null);
   for (const [key, value] of Object.entries(metadata)) labels[key] = String(value);
   return labels;
 }

@@ -1,22 +1,34 @@
-import {
-  DEFAULT_GROUP,
-  DEFAULT_NAMESPACE,
-  type Destination,
-  type FieldMatch,
-  type Route,
-  type RouteMatch,
-} from '@portolan/core';
+import type { Destination, FieldMatch, Route, RouteMatch } from '@portolan/core';
 import { z } from 'zod';
 import type { BodyCodec, RuleProblem } from '../body/body-codec.ts';
 import { describe } from '../body/zod-problems.ts';
+import { DAY_MS, durationField, isHost, nameField } from './fields.ts';
 import {
-  DAY_MS,
-  durationField,
-  isHost,
-  metadataField,
-  nameField,
-  toLabelValues,
-} from './fields.ts';
+  answerField,
+  authField,
+  balancerField,
+  callerField,
+  compressionField,
+  corsField,
+  destinationRefFields,
+  faultField,
+  fieldMatch,
+  headerEdits,
+  headerName,
+  hedgeField,
+  hostField,
+  methodField,
+  networkField,
+  pathField,
+  pathMatch,
+  patternField,
+  rateLimitField,
+  redirectField,
+  retriesField,
+  shareField,
+  toDestinationRef,
+} from './route-parts.ts';
+import { withoutUndefined } from './without-undefined.ts';
 
 const HOST_EXPECTED = 'a host name without port, or "*." and a host name';
 const hostPattern = z
@@ -24,48 +36,40 @@ const hostPattern = z
   .transform((text) => text.toLowerCase())
   .refine((text) => isHost(text.startsWith('*.') ? text.slice(2) : text), { error: HOST_EXPECTED });
 
-const PATH_EXPECTED =
-  'an absolute path in canonical form: "/" first, no query, no fragment, no dot segments, no raw space';
-const pathField = z
-  .string({ error: PATH_EXPECTED })
-  .max(1_024)
-  .refine(isCanonicalPath, { error: PATH_EXPECTED });
-
-const METHOD_EXPECTED = 'an HTTP method in upper case';
-const HEADER_EXPECTED = 'a header field name';
+const timeField = durationField({ minMs: 1, maxMs: DAY_MS });
 
 const matchSchema = z
   .strictObject({
-    path: z
-      .union(
-        [pathField, z.strictObject({ exact: pathField }), z.strictObject({ prefix: pathField })],
-        { error: 'a path prefix, or {"exact": path} or {"prefix": path}' },
-      )
-      .optional(),
-    methods: z
-      .array(
-        z.string({ error: METHOD_EXPECTED }).regex(/^[A-Z]{1,24}$/, { error: METHOD_EXPECTED }),
-      )
-      .max(16)
-      .optional(),
-    headers: z
-      .record(
-        z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/, { error: HEADER_EXPECTED }),
-        z.string().max(1_024),
-      )
-      .optional(),
+    path: pathMatch.optional(),
+    ignorePathCase: z.boolean().optional(),
+    methods: z.array(methodField).max(16).optional(),
+    headers: z.record(headerName, fieldMatch).optional(),
+    withoutHeaders: z.record(headerName, fieldMatch).optional(),
+    query: z.record(z.string().min(1).max(128), fieldMatch).optional(),
+    sources: z.array(networkField).max(64).optional(),
+    scheme: z.enum(['http', 'https']).optional(),
   })
   .meta({ id: 'RouteMatch' });
 
 const destinationSchema = z
   .strictObject({
-    service: nameField,
-    namespace: nameField.optional(),
-    group: nameField.optional(),
-    labels: metadataField.optional(),
+    ...destinationRefFields,
     weight: z.int().min(0).max(1_000_000).optional(),
+    requestHeaders: headerEdits.optional(),
+    responseHeaders: headerEdits.optional(),
   })
   .meta({ id: 'Destination' });
+
+const mirrorSchema = z
+  .strictObject({ ...destinationRefFields, share: shareField.optional() })
+  .meta({ id: 'Mirror' });
+
+const rewriteSchema = z.strictObject({
+  prefix: pathField.optional(),
+  host: hostField.optional(),
+  pattern: patternField.optional(),
+  substitution: z.string().max(1_024).optional(),
+});
 
 const NAME_IN_PATH = 'the same as in the path';
 
@@ -79,24 +83,27 @@ export const routeSchema = z
         error: 'a match or a list of matches',
       })
       .optional(),
-    to: z.array(destinationSchema).min(1).max(64),
-    rewrite: z
-      .strictObject({
-        prefix: pathField.optional(),
-        host: z
-          .string()
-          .refine((text) => isHost(text), { error: 'a host name without port' })
-          .optional(),
-      })
-      .optional(),
-    timeout: durationField({ minMs: 1, maxMs: DAY_MS }).optional(),
-    retries: z
-      .strictObject({
-        attempts: z.int().min(0).max(10),
-        perTryTimeout: durationField({ minMs: 1, maxMs: DAY_MS }).optional(),
-      })
-      .optional(),
-    balancer: z.enum(['weighted-round-robin', 'least-request']).optional(),
+    priority: z.int().min(-1_000_000).max(1_000_000).optional(),
+    to: z.array(destinationSchema).min(1).max(64).optional(),
+    redirect: redirectField.optional(),
+    answer: answerField.optional(),
+    rewrite: rewriteSchema.optional(),
+    requestHeaders: headerEdits.optional(),
+    responseHeaders: headerEdits.optional(),
+    timeout: timeField.optional(),
+    idleTimeout: timeField.optional(),
+    retries: retriesField.optional(),
+    hedge: hedgeField.optional(),
+    mirrors: z.array(mirrorSchema).max(8).optional(),
+    fault: faultField.optional(),
+    cors: corsField.optional(),
+    sticky: callerField.optional(),
+    rateLimits: z.array(rateLimitField).max(8).optional(),
+    bodyLimitBytes: z.int().min(0).optional(),
+    compression: compressionField.optional(),
+    auth: authField.optional(),
+    balancer: balancerField.optional(),
+    hash: callerField.optional(),
   })
   .meta({
     id: 'RouteBody',
@@ -108,8 +115,9 @@ export const routeSchema = z
           { service: 'reviews', labels: { version: 'v1' }, weight: 80 },
           { service: 'reviews', labels: { version: 'v2' }, weight: 20 },
         ],
+        sticky: { header: 'x-user' },
         timeout: '15s',
-        retries: { attempts: 2, perTryTimeout: '2s' },
+        retries: { attempts: 2, perTryTimeout: '2s', on: ['gateway-error', 'reset'] },
         balancer: 'least-request',
       },
     ],
@@ -127,9 +135,42 @@ export function routeCodec(name: string, namespace: string): BodyCodec<typeof ro
           problems.push({ path: [field], expected: NAME_IN_PATH, found: describe(given) });
         }
       }
-      return problems;
+      return [...problems, ...contradictions(body)];
     },
   };
+}
+
+function contradictions(body: Readonly<Record<string, unknown>>): RuleProblem[] {
+  const problems: RuleProblem[] = [];
+  const ends = ['to', 'redirect', 'answer'].filter((field) => body[field] !== undefined);
+  if (ends.length === 0) {
+    problems.push({ path: ['to'], expected: 'destinations, or a redirect or an answer instead' });
+  }
+  for (const field of ends.slice(1)) {
+    problems.push({ path: [field], expected: `nothing: the route has ${ends[0]} already` });
+  }
+  const rewrite = body.rewrite as Readonly<Record<string, unknown>> | undefined;
+  if (typeof rewrite === 'object' && rewrite !== null) {
+    if (rewrite.pattern !== undefined && rewrite.prefix !== undefined) {
+      problems.push({ path: ['rewrite', 'pattern'], expected: 'a prefix or a pattern, not both' });
+    }
+    if ((rewrite.pattern === undefined) !== (rewrite.substitution === undefined)) {
+      problems.push({ path: ['rewrite'], expected: 'a pattern with its substitution' });
+    }
+  }
+  const cors = body.cors as Readonly<Record<string, unknown>> | undefined;
+  const anyOrigin = Array.isArray(cors?.origins) && cors.origins.some(isAnyOrigin);
+  if (cors?.credentials === true && anyOrigin) {
+    problems.push({
+      path: ['cors', 'origins'],
+      expected: 'origins by name, as credentials are allowed',
+    });
+  }
+  return problems;
+}
+
+function isAnyOrigin(origin: unknown): boolean {
+  return origin === '*' || (origin as { exact?: unknown } | null)?.exact === '*';
 }
 
 export function toRoute(
@@ -139,69 +180,88 @@ export function toRoute(
 ): Route {
   const matches =
     body.match === undefined ? [] : Array.isArray(body.match) ? body.match : [body.match];
-  const retries = body.retries;
-  return {
+  const { rewrite, auth } = body;
+  return withoutUndefined({
     name,
     namespace,
     hosts: body.hosts ?? [],
     matches: matches.map(toMatch),
-    destinations: body.to.map((destination) => toDestination(destination, namespace)),
-    ...(body.rewrite?.prefix === undefined ? undefined : { rewritePrefix: body.rewrite.prefix }),
-    ...(body.rewrite?.host === undefined
-      ? undefined
-      : { rewriteHost: body.rewrite.host.toLowerCase() }),
-    ...(body.timeout === undefined ? undefined : { timeoutMs: body.timeout }),
-    ...(retries === undefined
-      ? undefined
-      : {
-          retries: {
-            attempts: retries.attempts,
-            ...(retries.perTryTimeout === undefined
-              ? undefined
-              : { perTryTimeoutMs: retries.perTryTimeout }),
-          },
-        }),
-    ...(body.balancer === undefined ? undefined : { balancer: body.balancer }),
-  };
+    priority: body.priority,
+    destinations: (body.to ?? []).map((destination) => toDestination(destination, namespace)),
+    redirect: body.redirect,
+    answer: body.answer,
+    rewritePrefix: rewrite?.prefix,
+    rewriteRegex:
+      rewrite?.pattern === undefined
+        ? undefined
+        : { pattern: rewrite.pattern, substitution: rewrite.substitution ?? '' },
+    rewriteHost: rewrite?.host,
+    requestHeaders: body.requestHeaders,
+    responseHeaders: body.responseHeaders,
+    timeoutMs: body.timeout,
+    idleTimeoutMs: body.idleTimeout,
+    retries: body.retries,
+    hedge: body.hedge,
+    mirrors: body.mirrors?.map((mirror) => ({
+      ...toDestinationRef(mirror, namespace),
+      share: mirror.share ?? 1,
+    })),
+    fault: body.fault,
+    cors: body.cors,
+    sticky: body.sticky,
+    rateLimits: body.rateLimits,
+    bodyLimitBytes: body.bodyLimitBytes,
+    compression: body.compression,
+    auth:
+      auth === undefined
+        ? undefined
+        : withoutUndefined({
+            service: toDestinationRef(auth, namespace),
+            path: auth.path ?? '/',
+            appendPath: auth.appendPath,
+            requestHeaders: auth.requestHeaders,
+            copyHeaders: auth.copyHeaders,
+            timeoutMs: auth.timeout ?? 1_000,
+            failOpen: auth.failOpen,
+          }),
+    balancer: body.balancer,
+    hash: body.hash,
+  });
 }
 
 function toMatch(body: z.output<typeof matchSchema>): RouteMatch {
-  const headers: Record<string, FieldMatch> = {};
-  for (const [field, value] of Object.entries(body.headers ?? {})) {
-    headers[field.toLowerCase()] = { exact: value };
+  const { path, methods } = body;
+  return withoutUndefined({
+    path: typeof path === 'string' ? { prefix: path } : path,
+    ignorePathCase: body.ignorePathCase,
+    methods: methods !== undefined && methods.length > 0 ? methods : undefined,
+    headers: body.headers && toFieldMatches(body.headers, true),
+    withoutHeaders: body.withoutHeaders && toFieldMatches(body.withoutHeaders, true),
+    query: body.query && toFieldMatches(body.query, false),
+    sources: body.sources,
+    scheme: body.scheme,
+  });
+}
+
+function toFieldMatches(
+  fields: Readonly<Record<string, string | FieldMatch>>,
+  foldsCase: boolean,
+): Record<string, FieldMatch> {
+  const matches: Record<string, FieldMatch> = Object.create(null);
+  for (const [name, match] of Object.entries(fields)) {
+    const key = foldsCase ? name.toLowerCase() : name;
+    matches[key] = typeof match === 'string' ? { exact: match } : match;
   }
-  return {
-    ...(body.path === undefined
-      ? undefined
-      : { path: typeof body.path === 'string' ? { prefix: body.path } : body.path }),
-    ...(body.methods === undefined || body.methods.length === 0
-      ? undefined
-      : { methods: body.methods }),
-    ...(body.headers === undefined ? undefined : { headers }),
-  };
+  return matches;
 }
 
-function toDestination(
-  body: z.output<typeof destinationSchema>,
-  namespace: string = DEFAULT_NAMESPACE,
-): Destination {
-  return {
-    service: body.service,
-    namespace: body.namespace ?? namespace,
-    group: body.group ?? DEFAULT_GROUP,
-    subset: toLabelValues(body.labels ?? {}),
+function toDestination(body: z.output<typeof destinationSchema>, namespace: string): Destination {
+  return withoutUndefined({
+    ...toDestinationRef(body, namespace),
     weight: body.weight ?? 1,
-  };
-}
-
-/** The gateway matches one canonical target (architecture §6.1); a pattern it can never see is a mistake. */
-function isCanonicalPath(path: string): boolean {
-  return (
-    /^\/[!$&-.0-;=@-Z_a-z~%/]*$/.test(path) &&
-    !path.includes('//') &&
-    !/(^|\/)\.{1,2}(\/|$)/.test(path) &&
-    !/%(?![0-9A-F]{2})/.test(path)
-  );
+    requestHeaders: body.requestHeaders,
+    responseHeaders: body.responseHeaders,
+  });
 }
 
 const share = z.int().min(0).max(1_000_000);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { eventAnswer, routeAnswer, viewAnswer } from './answer-schemas.ts';
+import { eventAnswer, viewAnswer } from './answer-schemas.ts';
 import { problemAnswer } from './problem-schemas.ts';
+import { policyAnswer, routeAnswer } from './route-answer.ts';
 import { EVENT_TYPES } from './webhook-schema.ts';
 
 const revision = z.int().min(0);
@@ -16,11 +17,16 @@ const mirrorRoutes = z
   .strictObject({ routes: z.array(routeAnswer) })
   .meta({ id: 'MirrorRoutes', description: 'All routes.' });
 
+const mirrorPolicies = z
+  .strictObject({ policies: z.array(policyAnswer) })
+  .meta({ id: 'MirrorPolicies', description: 'All traffic policies.' });
+
 /** The data of each event of `/watch`, by its name. */
 export const mirrorEvents = {
   sync: mirrorSync,
   view: viewAnswer,
   routes: mirrorRoutes,
+  policies: mirrorPolicies,
   ready: mirrorReady,
 };
 

@@ -7,6 +7,7 @@ import {
   type ServiceKey,
   type ServiceView,
   type StoredRoute,
+  type StoredTrafficPolicy,
   serviceId,
 } from '@portolan/core';
 import { serviceOfEvent } from '../codecs/event-json.ts';
@@ -26,9 +27,11 @@ export interface MirrorStreamOptions {
 type Pending = { readonly since: Revision } & (
   | { readonly view: ServiceView }
   | { readonly routes: readonly StoredRoute[] }
+  | { readonly policies: readonly StoredTrafficPolicy[] }
 );
 
 const ROUTES = 'routes';
+const POLICIES = 'policies';
 
 /**
  * Everything a mirror of the catalogue needs: the present state or what changed since `from`, then each change. What
@@ -68,6 +71,10 @@ export function streamMirror(context: RestContext, options: MirrorStreamOptions)
   if (routesSince !== undefined) {
     waiting.set(ROUTES, { since: routesSince, routes: registry.routes() });
   }
+  const policiesSince = changed ? changed.policiesSince : 1;
+  if (policiesSince !== undefined) {
+    waiting.set(POLICIES, { since: policiesSince, policies: registry.policies() });
+  }
   if (changed) sortBySince(waiting);
   opening = new Set(waiting.keys());
 
@@ -87,6 +94,10 @@ export function streamMirror(context: RestContext, options: MirrorStreamOptions)
     if (update.routes) {
       const since = waiting.get(ROUTES)?.since ?? update.revision;
       waiting.set(ROUTES, { since, routes: update.routes });
+    }
+    if (update.policies) {
+      const since = waiting.get(POLICIES)?.since ?? update.revision;
+      waiting.set(POLICIES, { since, policies: update.policies });
     }
   }
 
@@ -109,15 +120,12 @@ export function streamMirror(context: RestContext, options: MirrorStreamOptions)
           ready.push(...others);
           return first;
         }
-        const routes =
-          namespace === undefined
-            ? pending.routes
-            : pending.routes.filter((route) => route.namespace === namespace);
-        return sseEvent(
-          'routes',
-          resumableAt(),
-          JSON.stringify({ routes: routes.map(toRouteJson) }),
-        );
+        if ('policies' in pending) {
+          const policies = pending.policies.filter(isInScope);
+          return sseEvent('policies', resumableAt(), JSON.stringify({ policies }));
+        }
+        const routes = pending.routes.filter(isInScope).map(toRouteJson);
+        return sseEvent('routes', resumableAt(), JSON.stringify({ routes }));
       },
       close() {
         unsubscribe();
@@ -127,6 +135,10 @@ export function streamMirror(context: RestContext, options: MirrorStreamOptions)
     },
     { clock: context.clock, signal, heartbeatMs: context.streamHeartbeatMs },
   );
+
+  function isInScope(document: { readonly namespace: string }): boolean {
+    return namespace === undefined || document.namespace === namespace;
+  }
 
   function resumableAt(): Revision {
     const oldest = waiting.values().next().value;
@@ -143,16 +155,13 @@ function sortBySince(waiting: Map<string, Pending>): void {
 }
 
 /** What changed after `from`, each with its first change; undefined when only the whole state will do. */
-function changedSince(
-  registry: Registry,
-  from: Revision | undefined,
-): { services: readonly Changed[]; routesSince: Revision | undefined } | undefined {
+function changedSince(registry: Registry, from: Revision | undefined): ChangedSince | undefined {
   if (from === undefined || from === 0 || from > registry.revision) return undefined;
   const events = registry.events.since(from);
   if (events === undefined) return undefined;
   const services = new Map<string, Changed>();
   for (const event of events) {
-    const service = serviceOfEvent(event);
+    const service = isAboutPolicies(event) ? undefined : serviceOfEvent(event);
     if (!service) continue;
     const id = serviceId(service);
     if (!services.has(id)) services.set(id, { service, since: event.revision });
@@ -160,7 +169,14 @@ function changedSince(
   return {
     services: [...services.values()],
     routesSince: events.find(isAboutRoutes)?.revision,
+    policiesSince: events.find(isAboutPolicies)?.revision,
   };
+}
+
+interface ChangedSince {
+  readonly services: readonly Changed[];
+  readonly routesSince: Revision | undefined;
+  readonly policiesSince: Revision | undefined;
 }
 
 interface Changed {
@@ -170,4 +186,8 @@ interface Changed {
 
 function isAboutRoutes(event: RegistryEvent): boolean {
   return event.type === 'route-put' || event.type === 'route-deleted';
+}
+
+function isAboutPolicies(event: RegistryEvent): boolean {
+  return event.type === 'policy-put' || event.type === 'policy-deleted';
 }
