@@ -3,6 +3,7 @@ import type {
   CatalogueReader,
   CatalogueUpdate,
   Clock,
+  DestinationRef,
   Logger,
   Metrics,
   Random,
@@ -16,9 +17,11 @@ import type {
 import { serviceId } from '@portolan/core';
 import { ConnectionPool, createHttpServer, TimerWheel } from '@portolan/http';
 import { explainRequest } from './explain/explain-request.ts';
+import { createRouteFilters } from './filters/route-filters.ts';
 import { createGatewayMetrics } from './gateway-metrics.ts';
 import { compileGatewayOptions, type GatewayOptions } from './gateway-options.ts';
 import { translateGrpcWeb } from './grpc-web/grpc-web-exchange.ts';
+import { createAsker } from './proxy/ask-service.ts';
 import { Deadlines } from './proxy/deadlines.ts';
 import { Exchange } from './proxy/exchange.ts';
 import { errorBody } from './proxy/gateway-errors.ts';
@@ -35,7 +38,7 @@ import type { Cluster } from './upstream/cluster.ts';
 import { createDialledAddresses } from './upstream/dialled-addresses.ts';
 import { createEndpointResolver, type Resolve } from './upstream/endpoint-resolver.ts';
 import { createPolicyBook, transportPolicy } from './upstream/policy-book.ts';
-import { createUpstream } from './upstream/upstream.ts';
+import { createUpstream, type Upstream } from './upstream/upstream.ts';
 import { createUpstreams } from './upstream/upstreams.ts';
 
 export interface GatewayDeps {
@@ -130,6 +133,15 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     connections: () => server.connections,
     active: activeRequests,
   });
+  const askedServices = new Map<
+    string,
+    { readonly upstream: Upstream; readonly cluster: Cluster }
+  >();
+  const filters = createRouteFilters({
+    clock,
+    random,
+    askerOf: ({ service: ref }) => createAsker(context, () => askedTarget(ref)),
+  });
   let table: RouteTable<CompiledRoute> = createRouteTable<CompiledRoute>([], toCompiled);
   /** The clusters of configured routes. */
   let usedByRoutes = new Set<Cluster>();
@@ -141,17 +153,32 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     return active;
   }
 
+  /** Where a forward-auth asks; its cluster stays for as long as the table does. */
+  function askedTarget(ref: DestinationRef) {
+    const key = JSON.stringify(ref);
+    let asked = askedServices.get(key);
+    if (!asked) {
+      const { namespace, group, service } = ref;
+      const upstream = upstreams.of({ namespace, group, name: service });
+      asked = { upstream, cluster: upstream.cluster(ref.subset, compiled.routeDefaults.balancer) };
+      askedServices.set(key, asked);
+    }
+    return asked;
+  }
+
   function toCompiled(route: StoredRoute): CompiledRoute {
     return compileRoute(route, {
       upstreamOf: ({ namespace, group, service }) =>
         upstreams.of({ namespace, group, name: service }),
-      filtersOf: () => [],
+      filtersOf: filters.of,
       metrics: metrics.route(`${route.namespace}/${route.name}`),
       defaults: compiled.routeDefaults,
     });
   }
 
   function applyRoutes(routes: readonly StoredRoute[]): void {
+    askedServices.clear();
+    for (const { auth } of routes) if (auth) askedTarget(auth.service);
     // Built whole beside the old one, then put in place: no request sees half of a change.
     table = createRouteTable(routes, toCompiled, (route, error) => {
       logger.error(
@@ -159,6 +186,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
         'the route cannot be read and takes no traffic; write it again',
       );
     });
+    filters.settle();
     usedByRoutes = new Set();
     for (const route of table.routes) {
       for (const destination of route.destinations) usedByRoutes.add(destination.cluster);
@@ -168,8 +196,14 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     for (const route of zeroConfigRoutes.values()) {
       for (const destination of route.destinations) used.add(destination.cluster);
     }
-    for (const cluster of tcp.clusters()) used.add(cluster);
+    for (const cluster of keptClusters()) used.add(cluster);
     upstreams.retainClusters(used);
+  }
+
+  /** Needed whatever the routes are. */
+  function* keptClusters(): Iterable<Cluster> {
+    yield* tcp.clusters();
+    for (const { cluster } of askedServices.values()) yield cluster;
   }
 
   function applyView(view: ServiceView): void {
@@ -184,7 +218,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     zeroConfig.retire(service);
     zeroConfigRoutes.delete(serviceId(service));
     upstreams.get(service)?.apply(view);
-    upstreams.retainClustersOf(service, new Set([...usedByRoutes, ...tcp.clusters()]));
+    upstreams.retainClustersOf(service, new Set([...usedByRoutes, ...keptClusters()]));
   }
 
   function applyPolicies(next: readonly StoredTrafficPolicy[]): void {

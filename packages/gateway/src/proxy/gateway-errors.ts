@@ -32,6 +32,12 @@ export const GATEWAY_ERRORS = {
   },
   UPSTREAM_TIMEOUT: { status: 504, message: 'The upstream did not answer in time' },
   REQUEST_TIMEOUT: { status: 504, message: 'The exchange took longer than the route allows' },
+  RATE_LIMITED: { status: 429, message: 'The route takes no more requests from you for now' },
+  BODY_TOO_LARGE_FOR_ROUTE: { status: 413, message: 'The body is larger than the route allows' },
+  AUTH_UNAVAILABLE: {
+    status: 503,
+    message: 'The service that decides who may pass does not answer',
+  },
   REWRITE_INVALID: {
     status: 500,
     message: "The route's rewrite makes no path of what was asked for",
