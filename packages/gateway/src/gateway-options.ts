@@ -11,6 +11,7 @@ import {
   DEFAULT_RESOLVER_OPTIONS,
   type EndpointResolverOptions,
 } from './upstream/endpoint-resolver.ts';
+import type { Place } from './upstream/localities.ts';
 
 /** What may be said of a gateway; everything has a default. */
 export interface GatewayOptions {
@@ -24,6 +25,10 @@ export interface GatewayOptions {
   readonly resolver?: Partial<EndpointResolverOptions>;
   /** Retries and balancer where a route does not say. */
   readonly routeDefaults?: Partial<RouteDefaults>;
+  /** Where this gateway is, for policies that prefer what is near. */
+  readonly place?: Place;
+  /** Signs the cookies that keep a caller with an instance; the same for all gateways of a cluster. Default: one of this process. */
+  readonly sessionKey?: Buffer;
   /** Called after each exchange. Off by default: it costs an object a request. */
   readonly accessLog?: (record: AccessRecord) => void;
 }
@@ -47,6 +52,8 @@ export interface CompiledGatewayOptions {
   readonly resolver: EndpointResolverOptions;
   readonly routeDefaults: RouteDefaults;
   readonly accessLog: ((record: AccessRecord) => void) | undefined;
+  readonly place: Place;
+  readonly sessionKey: Buffer | undefined;
 }
 
 /** Fills in the defaults. */
@@ -68,5 +75,7 @@ export function compileGatewayOptions(options: GatewayOptions): CompiledGatewayO
     resolver: { ...DEFAULT_RESOLVER_OPTIONS, ...options.resolver },
     routeDefaults: { ...DEFAULT_ROUTE, ...options.routeDefaults },
     accessLog: options.accessLog,
+    place: options.place ?? { zone: undefined, region: undefined },
+    sessionKey: options.sessionKey,
   };
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type {
   AddressPolicy,
   CatalogueReader,
@@ -38,6 +39,7 @@ import type { Cluster } from './upstream/cluster.ts';
 import { createDialledAddresses } from './upstream/dialled-addresses.ts';
 import { createEndpointResolver, type Resolve } from './upstream/endpoint-resolver.ts';
 import { createPolicyBook, transportPolicy } from './upstream/policy-book.ts';
+import { createSessionTokens } from './upstream/session-tokens.ts';
 import { createUpstream, type Upstream } from './upstream/upstream.ts';
 import { createUpstreams } from './upstream/upstreams.ts';
 
@@ -114,6 +116,8 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
         logger,
         onEndpointAdded: resolver.add,
         onEndpointGone: resolver.remove,
+        place: compiled.place,
+        policyOf: policies.of,
         transportOf: (owner, instance) =>
           transports.of(transportPolicy(policies.of(owner), instance.labels), instance),
         onTransportLeft(endpoint, left) {
@@ -160,7 +164,14 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     if (!asked) {
       const { namespace, group, service } = ref;
       const upstream = upstreams.of({ namespace, group, name: service });
-      asked = { upstream, cluster: upstream.cluster(ref.subset, compiled.routeDefaults.balancer) };
+      asked = {
+        upstream,
+        cluster: upstream.cluster({
+          subset: ref.subset,
+          subsetName: ref.subsetName,
+          fallback: compiled.routeDefaults.balancer,
+        }),
+      };
       askedServices.set(key, asked);
     }
     return asked;
@@ -276,6 +287,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     },
     peerOf: (address) => peerOf(address),
     nextRequestId,
+    sessions: createSessionTokens(compiled.sessionKey ?? randomBytes(32)),
     findRoute,
     mayDial: (endpoint) =>
       endpoint.ip !== undefined && deps.addressPolicy.check(endpoint.ip, endpoint.port).allowed,
@@ -293,7 +305,10 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     connectTimeoutMs: pool.limits.connectTimeoutMs,
     targetOf(service) {
       const upstream = upstreams.of(service);
-      return { upstream, cluster: upstream.cluster({}, compiled.routeDefaults.balancer) };
+      return {
+        upstream,
+        cluster: upstream.cluster({ subset: {}, fallback: compiled.routeDefaults.balancer }),
+      };
     },
     count: (listener, outcome) => metrics.tcpConnections(listener, outcome).inc(),
   });

@@ -87,6 +87,7 @@ export function createDiscovery(
         );
   const balancer: Balancer = createBalancer(options.balancer ?? 'weighted-round-robin', {
     random,
+    clock,
   });
   const byId = new Map<string, { readonly endpoint: Endpoint; readonly instance: Instance }>();
 

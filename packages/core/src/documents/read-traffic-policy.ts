@@ -49,8 +49,6 @@ const settings = {
   ),
   limits: optional(
     objectOf<CircuitLimits>({
-      maxConnections: optional(numberShape),
-      maxPending: optional(numberShape),
       maxRequests: optional(numberShape),
       maxRetries: optional(numberShape),
       maxRequestsPerEndpoint: optional(numberShape),

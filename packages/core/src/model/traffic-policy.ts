@@ -24,9 +24,6 @@ export interface TransportPolicy {
 
 /** What the gateway takes for one service at once; more is answered 503 at once. */
 export interface CircuitLimits {
-  readonly maxConnections?: number;
-  /** Requests that wait for a connection. */
-  readonly maxPending?: number;
   readonly maxRequests?: number;
   readonly maxRetries?: number;
   readonly maxRequestsPerEndpoint?: number;

@@ -40,6 +40,8 @@ export class Attempt implements UpstreamHandler {
   readonly destination: CompiledDestination;
   /** Where this try took a place as a retry. */
   budget: RetryBudget | undefined;
+  /** For balancers that learn; 0 for the others. */
+  startedMs = 0;
   readonly #owner: AttemptOwner;
   readonly #head: OutgoingHead;
   #upstream: UpstreamExchange | undefined;

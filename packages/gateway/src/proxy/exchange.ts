@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { TimerHandle } from '@portolan/core';
+import { type CallerKey, hashText, type TimerHandle } from '@portolan/core';
 import {
   type BodyFraming,
   canonicalTarget,
@@ -11,15 +11,16 @@ import {
   type ResponseHead,
   type ServerExchange,
 } from '@portolan/http';
+import { callerOf } from '../routing/caller.ts';
 import type { CompiledDestination } from '../routing/compiled-route.ts';
 import { queryParameter } from '../routing/query-parameter.ts';
-import { redirectLocation } from '../routing/redirect-location.ts';
 import { grpcTrailers } from '../transport/grpc-failure.ts';
-import type { OutgoingHead } from './attempt.ts';
+import { CallerCookies } from './caller-cookies.ts';
 import { clientAddress } from './client-address.ts';
 import { ExchangeTimer, type ExchangeTimerOwner, type Expiry } from './exchange-timer.ts';
 import { FilterRun, type FilterRunOwner } from './filter-run.ts';
-import { Forwarding, type ForwardingOwner } from './forwarding.ts';
+import { Forwarding } from './forwarding.ts';
+import type { ForwardingOwner } from './forwarding-owner.ts';
 import { GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
 import { isGrpcRequest, requestLimitMs } from './grpc-request.ts';
 import { editLines } from './header-edits.ts';
@@ -33,6 +34,8 @@ import { ReplayBody } from './replay-body.ts';
 import { isSaneRequestId } from './request-id.ts';
 import { ResponseDelivery } from './response-delivery.ts';
 import { switchedProtocol, toResponseLines, toSwitchLines } from './response-headers.ts';
+import { routeAnswer } from './route-answer.ts';
+import { sessionCookieLine } from './session-cookie.ts';
 import { toTrailerLines } from './trailers.ts';
 import type { Peer } from './trusted-peers.ts';
 import { Tunnel } from './tunnel.ts';
@@ -63,6 +66,7 @@ export class Exchange
   #upgrade: string | undefined;
   #body: ReplayBody | undefined;
   #continueWait: TimerHandle | undefined;
+  #cookies: CallerCookies | undefined;
   #errorCode: string | undefined;
   #received = 0;
   #finished = false;
@@ -102,7 +106,15 @@ export class Exchange
   }
 
   header(name: string): string | undefined {
-    return this.#server.head.get(name);
+    const value = this.#server.head.get(name);
+    return name === 'cookie' && this.#cookies ? this.#cookies.joinedTo(value) : value;
+  }
+
+  callerHash(key: CallerKey): number {
+    this.#knowCaller(key);
+    const caller = callerOf(key, this);
+    // Whoever does not say who it is may be anybody.
+    return caller === undefined ? Math.floor(this.#context.random() * 2 ** 32) : hashText(caller);
   }
 
   queryParameter(name: string): string | undefined {
@@ -155,21 +167,10 @@ export class Exchange
   // The filters' side.
 
   onPassed(): void {
-    const { route, matchedPath } = this.#found as FoundRoute;
-    if (route.redirect) {
-      const { host, hostName } = this.#server.head;
-      const { secure, path } = this;
-      const location = redirectLocation(route.redirect, {
-        ...{ secure, host, hostName, path, matchedPath, query: this.#query },
-      });
-      const lines = editLines(`Location: ${location}\r\n`, route.responseEdit);
-      this.#answer(route.redirect.status, { lines, body: undefined });
-    } else if (route.answer) {
-      const { status, body = '', contentType = 'text/plain; charset=utf-8' } = route.answer;
-      const typed = body === '' ? '' : `Content-Type: ${contentType}\r\n`;
-      const lines = editLines(typed, route.responseEdit);
-      this.#answer(status, { lines, body: Buffer.from(body) });
-    } else this.#forward();
+    const found = this.#found as FoundRoute;
+    const own = routeAnswer(found, this.#server, this.path, this.#query);
+    if (own) this.#answer(own.status, own);
+    else this.#forward();
   }
 
   onFilterAnswer(status: number, lines: string, body: Buffer | undefined): void {
@@ -246,7 +247,8 @@ export class Exchange
       head.declared.kind === 'none' && this.method === 'HEAD' ? NO_BODY : head.declared;
     const delivery = new ResponseDelivery(this.#server, this.#forwarding as Forwarding);
     this.#delivery = delivery;
-    const lines = toResponseLines(head, this.#requestId);
+    const session = sessionCookieLine(destination, this.#forwarding?.endpoint, this, this.#context);
+    const lines = toResponseLines(head, this.#requestId) + (this.#cookies?.lines ?? '') + session;
     delivery.start(head, lines, declared, [destination.responseEdit, route.responseEdit], {
       filters: this.#filters,
       onFailed: () => this.onBroken('INTERNAL'),
@@ -342,8 +344,12 @@ export class Exchange
       head = { ...head, lines: editLines(editLines(head.lines, filtered), route.requestEdit) };
     }
     this.#upgrade = head.upgrade;
+    if (route.sticky) this.#knowCaller(route.sticky);
     if (server.hasBody) this.#body = new ReplayBody(this.#context.limits.replayBytes, head.framing);
-    if (route.mirrors.length > 0) this.#mirror(route.mirrors, head);
+    if (route.mirrors.length > 0) {
+      const { proxySource } = this;
+      this.#mirrored = MirroredRequest.startAll(this.#context, route.mirrors, head, proxySource);
+    }
     this.#forwarding = new Forwarding(this.#context, this, {
       route,
       head,
@@ -354,16 +360,9 @@ export class Exchange
     this.#forwarding.start();
   }
 
-  #mirror(mirrors: FoundRoute['route']['mirrors'], head: OutgoingHead): void {
-    if (head.upgrade !== undefined) return;
-    const { random } = this.#context;
-    const copies: MirroredRequest[] = [];
-    for (const mirror of mirrors) {
-      if (random() >= mirror.share) continue;
-      const copy = MirroredRequest.start(this.#context, mirror, head, this.proxySource);
-      if (copy) copies.push(copy);
-    }
-    this.#mirrored = copies;
+  #knowCaller(key: CallerKey): void {
+    this.#cookies ??= new CallerCookies();
+    this.#cookies.give(key, this, this.#context.random);
   }
 
   #askForBody(): void {

@@ -1,22 +1,23 @@
 import type { Socket } from 'node:net';
 import {
+  type AttemptOutcome,
   backoffMs,
   DEFAULT_RETRY_BACKOFF,
   type RetryBudget,
   type TimerHandle,
 } from '@portolan/core';
-import type { MessageFields, ProxySource, ResponseHead, UpstreamError } from '@portolan/http';
+import type { MessageFields, ResponseHead, UpstreamError } from '@portolan/http';
 import {
   type CompiledDestination,
   type CompiledRoute,
   chooseDestination,
 } from '../routing/compiled-route.ts';
-import type { RouteQuery } from '../routing/route-match.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import type { UpstreamEndpoint } from '../upstream/upstream-endpoint.ts';
 import { Attempt, type AttemptOwner, type OutgoingHead } from './attempt.ts';
 import { chooseEndpoint } from './choose-endpoint.ts';
 import type { ExchangeTimer } from './exchange-timer.ts';
+import type { ForwardingOwner } from './forwarding-owner.ts';
 import type { GatewayErrorCode } from './gateway-errors.ts';
 import { editLines } from './header-edits.ts';
 import type { ProxyContext } from './proxy-context.ts';
@@ -31,28 +32,11 @@ import {
   retriesAnswer,
   retryCharge,
 } from './retry-decision.ts';
+import { RetryWait } from './retry-wait.ts';
+import { keptEndpoint } from './session-cookie.ts';
 
 const NONE_TRIED: readonly UpstreamEndpoint[] = [];
 const NONE_RUNNING: Attempt[] = [];
-
-/** What a forwarding tells whoever asked for it. After `onFailed`, `onBroken`, `onAnswerEnd` and `onSwitch` nothing more is told. */
-export interface ForwardingOwner extends RouteQuery {
-  /** Whose request it is, for upstreams that are told by the PROXY protocol. */
-  readonly proxySource: ProxySource;
-  /** The body is wanted: what was kept of it has been sent. */
-  onUpstreamReady(): void;
-  onUpstreamDrain(): void;
-  onInformational(head: ResponseHead): void;
-  /** The answer, after all retries. */
-  onAnswer(head: ResponseHead, destination: CompiledDestination): void;
-  onAnswerData(piece: Buffer): void;
-  onAnswerEnd(trailers: MessageFields | undefined): void;
-  onSwitch(head: ResponseHead, socket: Socket, surplus: Buffer): void;
-  /** There is no answer. */
-  onFailed(code: GatewayErrorCode): void;
-  /** The answer that began cannot be completed. */
-  onBroken(code: GatewayErrorCode): void;
-}
 
 /** What is forwarded. */
 export interface ForwardedRequest {
@@ -78,11 +62,8 @@ export class Forwarding implements AttemptOwner {
   #tries = 0;
   #connectTries = 0;
   #hedged = 0;
-  #backoff: TimerHandle | undefined;
+  readonly #wait = new RetryWait();
   #hedge: TimerHandle | undefined;
-  #waitingAt: Upstream | undefined;
-  /** A retry's place, while it waits. */
-  #waitingBudget: RetryBudget | undefined;
   #over = false;
   /** Where the answer comes from, or was last looked for. */
   endpoint: UpstreamEndpoint | undefined;
@@ -178,6 +159,7 @@ export class Forwarding implements AttemptOwner {
     const { upstream } = attempt.destination;
     const failed = head.status >= 502 && head.status <= 504;
     upstream.note(attempt.endpoint, failed ? 'failure' : 'success');
+    this.#settle(attempt, failed ? 'failure' : 'success');
     if (this.#request.route.retries.looksAtAnswers && this.#retriesInstead(attempt, head)) return;
     this.#won(attempt);
     this.#owner.onAnswer(head, attempt.destination);
@@ -211,14 +193,28 @@ export class Forwarding implements AttemptOwner {
       this.#destination = chooseDestination(route, this.#owner, this.#context.random);
     }
     const destination = this.#destination;
-    const endpoint = destination
-      ? chooseEndpoint(destination.cluster, this.#tried, this.#context)
-      : 'NO_HEALTHY_ENDPOINT';
+    const endpoint = destination ? this.#choose(destination, this.#tried) : 'NO_HEALTHY_ENDPOINT';
     if (!destination || typeof endpoint === 'string') {
       this.#fail(typeof endpoint === 'string' ? endpoint : 'NO_HEALTHY_ENDPOINT');
       return;
     }
     this.#dial(destination, endpoint, undefined);
+  }
+
+  #choose(
+    { cluster, upstream }: CompiledDestination,
+    tried: readonly UpstreamEndpoint[],
+  ): ReturnType<typeof chooseEndpoint> {
+    const { limits, affinity, hash } = cluster;
+    if (limits?.maxRequests !== undefined && upstream.active >= limits.maxRequests) {
+      return 'UPSTREAM_OVERFLOW';
+    }
+    if (affinity) {
+      const kept = keptEndpoint(affinity, { cluster, upstream }, this.#owner, this.#context);
+      if (kept && !tried.includes(kept)) return kept;
+    }
+    const callerHash = hash === undefined ? 0 : this.#owner.callerHash(hash);
+    return chooseEndpoint(cluster, tried, this.#context, callerHash);
   }
 
   #dial(
@@ -241,6 +237,7 @@ export class Forwarding implements AttemptOwner {
     const attempt = new Attempt(this, destination, endpoint, sent);
     attempt.budget = budget;
     this.#attempt = attempt;
+    if (destination.cluster.balancer === 'ewma') attempt.startedMs = this.#context.clock.now();
     const { perTryTimeoutMs } = route.retries;
     if (perTryTimeoutMs !== undefined) {
       timer.tryEndMs = this.#context.clock.now() + perTryTimeoutMs;
@@ -259,7 +256,10 @@ export class Forwarding implements AttemptOwner {
       this.#tries--;
     }
     const signal = outlierSignal(failure);
-    if (signal) upstream.note(attempt.endpoint, signal);
+    if (signal) {
+      upstream.note(attempt.endpoint, signal);
+      this.#settle(attempt, 'failure');
+    }
     this.#context.logger.debug(
       { requestId: this.#request.requestId, endpoint: attempt.endpoint.key, failure, err: error },
       'attempt failed',
@@ -274,11 +274,9 @@ export class Forwarding implements AttemptOwner {
     if (this.#attempt) return;
     const left = cluster.size - this.#tried.length;
     const charge = retryCharge(failure, this.#retryable(left > 0));
-    const { retryBudget } = upstream;
-    if (charge === 'free') this.#again(upstream, undefined, left);
-    else if (charge === 'budget' && retryBudget.tryAcquire(upstream.active)) {
-      this.#again(upstream, retryBudget, left);
-    } else this.#fail(failureCode(failure));
+    const place = charge === 'budget' ? this.#place(attempt.destination) : undefined;
+    if (charge === 'free' || place) this.#again(upstream, place, left);
+    else this.#fail(failureCode(failure));
   }
 
   #retriesInstead(attempt: Attempt, head: ResponseHead): boolean {
@@ -289,12 +287,29 @@ export class Forwarding implements AttemptOwner {
     // Its own place is free for the next.
     attempt.budget?.release();
     attempt.budget = undefined;
-    if (!upstream.retryBudget.tryAcquire(upstream.active)) return false;
+    const place = this.#place(attempt.destination);
+    if (!place) return false;
     attempt.discard(head);
     this.#leave(attempt);
     this.#tried = [...this.#tried, attempt.endpoint];
-    this.#again(upstream, upstream.retryBudget, left);
+    this.#again(upstream, place, left);
     return true;
+  }
+
+  /** For balancers that learn. */
+  #settle(attempt: Attempt, outcome: AttemptOutcome): void {
+    const { cluster } = attempt.destination;
+    if (cluster.balancer !== 'ewma') return;
+    const latencyMs = this.#context.clock.now() - attempt.startedMs;
+    cluster.settle(attempt.endpoint, outcome, latencyMs);
+  }
+
+  /** A retry's place, if the budget and the policy's own limit have one. */
+  #place({ upstream, cluster }: CompiledDestination): RetryBudget | undefined {
+    const { retryBudget } = upstream;
+    const { maxRetries } = cluster.limits ?? {};
+    if (maxRetries !== undefined && retryBudget.retrying >= maxRetries) return undefined;
+    return retryBudget.tryAcquire(upstream.active) ? retryBudget : undefined;
   }
 
   #retryable(elsewhere: boolean): RetryableRequest {
@@ -320,15 +335,8 @@ export class Forwarding implements AttemptOwner {
     }
     // Only what failed before is left: not at once again.
     const { clock, random } = this.#context;
-    const options = backoff ?? DEFAULT_RETRY_BACKOFF;
-    upstream.waiting++;
-    this.#waitingAt = upstream;
-    this.#waitingBudget = budget;
-    this.#backoff = clock.setTimer(backoffMs(this.#tried.length - 1, options, random), () => {
-      this.#waitingBudget = undefined;
-      this.#tryAgain(budget);
-      this.#endWaiting();
-    });
+    const delayMs = backoffMs(this.#tried.length - 1, backoff ?? DEFAULT_RETRY_BACKOFF, random);
+    this.#wait.start(clock, delayMs, { upstream, budget }, () => this.#tryAgain(budget));
   }
 
   #tryAgain(budget: RetryBudget | undefined): void {
@@ -336,18 +344,6 @@ export class Forwarding implements AttemptOwner {
     if (!budget) return;
     if (this.#attempt) this.#attempt.budget = budget;
     else budget.release();
-  }
-
-  #endWaiting(): void {
-    this.#backoff?.cancel();
-    this.#backoff = undefined;
-    this.#waitingBudget?.release();
-    this.#waitingBudget = undefined;
-    const upstream = this.#waitingAt;
-    this.#waitingAt = undefined;
-    if (!upstream) return;
-    upstream.waiting--;
-    upstream.dropIfUnused();
   }
 
   #armHedge(delayMs: number): void {
@@ -363,15 +359,15 @@ export class Forwarding implements AttemptOwner {
     const first = this.#attempt;
     if (!hedge || !first || first.responded || this.#over) return;
     const { destination } = first;
-    const { upstream, cluster } = destination;
     const busy = [...this.#tried, first.endpoint, ...this.#others.map((other) => other.endpoint)];
-    const endpoint = chooseEndpoint(cluster, busy, this.#context);
+    const endpoint = this.#choose(destination, busy);
     const fresh = typeof endpoint !== 'string' && !busy.includes(endpoint);
-    if (fresh && upstream.retryBudget.tryAcquire(upstream.active)) {
+    const place = fresh ? this.#place(destination) : undefined;
+    if (fresh && place) {
       this.#hedged++;
       this.#context.countRetry();
       this.#others = [...this.#others, first];
-      this.#dial(destination, endpoint, upstream.retryBudget);
+      this.#dial(destination, endpoint, place);
     }
     if (this.#hedged < hedge.attempts && !this.#over) this.#armHedge(hedge.delayMs);
   }
@@ -435,6 +431,6 @@ export class Forwarding implements AttemptOwner {
       this.#attempt = undefined;
       this.#release(attempt);
     }
-    this.#endWaiting();
+    this.#wait.end();
   }
 }

@@ -25,6 +25,23 @@ export class MirroredRequest implements AttemptOwner, DeadlineOwner {
   #bodySent = false;
   #deadline: Deadline | undefined;
 
+  /** Starts the copies that chance, as the shares say, asks for; upgrades are not copied. */
+  static startAll(
+    context: ProxyContext,
+    mirrors: readonly CompiledMirror[],
+    head: OutgoingHead,
+    source: ProxySource,
+  ): readonly MirroredRequest[] {
+    if (head.upgrade !== undefined) return [];
+    const copies: MirroredRequest[] = [];
+    for (const mirror of mirrors) {
+      if (context.random() >= mirror.share) continue;
+      const copy = MirroredRequest.start(context, mirror, head, source);
+      if (copy) copies.push(copy);
+    }
+    return copies;
+  }
+
   /** Starts the copy; undefined where no endpoint takes it now. */
   static start(
     context: ProxyContext,

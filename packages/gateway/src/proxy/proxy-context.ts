@@ -2,6 +2,7 @@ import type { Clock, Logger, Random } from '@portolan/core';
 import type { ConnectionPool, ExchangeProtocol } from '@portolan/http';
 import type { CompiledRoute } from '../routing/compiled-route.ts';
 import type { RouteQuery } from '../routing/route-match.ts';
+import type { SessionTokens } from '../upstream/session-tokens.ts';
 import type { UpstreamEndpoint } from '../upstream/upstream-endpoint.ts';
 import type { Deadlines } from './deadlines.ts';
 import type { Peer } from './trusted-peers.ts';
@@ -60,6 +61,7 @@ export interface ProxyContext {
   readonly limits: ProxyLimits;
   peerOf(address: string): Peer;
   nextRequestId(): string;
+  readonly sessions: SessionTokens;
   findRoute(query: RouteQuery): FoundRoute | undefined;
   /** Whether the address may be dialled now. */
   mayDial(endpoint: UpstreamEndpoint): boolean;

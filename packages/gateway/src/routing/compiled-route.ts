@@ -16,6 +16,7 @@ import {
 import type { Filter } from '../filters/filter.ts';
 import { compileHeaderEdits, type HeaderEdit } from '../proxy/header-edits.ts';
 import type { Cluster } from '../upstream/cluster.ts';
+import type { ClusterRef } from '../upstream/cluster-settings.ts';
 import type { Upstream } from '../upstream/upstream.ts';
 import { callerOf } from './caller.ts';
 import { chooseByWeight, chooseForCaller } from './choose-destination.ts';
@@ -92,11 +93,14 @@ export interface RouteParts {
 /** Compiles a stored route with the upstreams' present clusters. Throws a RangeError for what cannot be read. */
 export function compileRoute(route: StoredRoute, parts: RouteParts): CompiledRoute {
   const { defaults } = parts;
-  const balancer = route.balancer ?? defaults.balancer;
   return {
     name: `${route.namespace}/${route.name}`,
     destinations: route.destinations.map((destination) =>
-      compileDestination(destination, parts.upstreamOf(destination), balancer),
+      compileDestination(destination, parts.upstreamOf(destination), {
+        balancer: route.balancer,
+        hash: route.hash,
+        fallback: defaults.balancer,
+      }),
     ),
     redirect: route.redirect,
     answer: route.answer,
@@ -110,11 +114,9 @@ export function compileRoute(route: StoredRoute, parts: RouteParts): CompiledRou
     retries: compileRetryRule(route.retries ?? defaults.retries),
     hedge: route.hedge,
     mirrors: (route.mirrors ?? []).map((mirror) => ({
-      destination: compileDestination(
-        { ...mirror, weight: 1 },
-        parts.upstreamOf(mirror),
-        defaults.balancer,
-      ),
+      destination: compileDestination({ ...mirror, weight: 1 }, parts.upstreamOf(mirror), {
+        fallback: defaults.balancer,
+      }),
       share: mirror.share,
     })),
     filters: parts.filtersOf(route),
@@ -129,13 +131,17 @@ function compileDestination(
     'subset' | 'subsetName' | 'weight' | 'requestHeaders' | 'responseHeaders'
   >,
   upstream: Upstream,
-  balancer: BalancerName,
+  choosing: Omit<ClusterRef, 'subset' | 'subsetName'>,
 ): CompiledDestination {
   const labels = Object.entries(destination.subset).sort(([a], [b]) => (a < b ? -1 : 1));
   const identity = JSON.stringify([upstream.id, destination.subsetName ?? '', labels]);
   return {
     upstream,
-    cluster: upstream.cluster(destination.subset, balancer),
+    cluster: upstream.cluster({
+      subset: destination.subset,
+      subsetName: destination.subsetName,
+      ...choosing,
+    }),
     weight: destination.weight,
     identityHash: hashText(identity),
     requestEdit: compileHeaderEdits(destination.requestHeaders),
@@ -154,7 +160,7 @@ export function nameRoute(
   return {
     name,
     destinations: upstream
-      ? [compileDestination(WHOLE_SERVICE, upstream, parts.defaults.balancer)]
+      ? [compileDestination(WHOLE_SERVICE, upstream, { fallback: parts.defaults.balancer })]
       : [],
     redirect: undefined,
     answer: undefined,

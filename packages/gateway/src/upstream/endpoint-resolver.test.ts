@@ -43,6 +43,8 @@ function aResolver(answer: () => readonly string[]) {
       logger: NO_LOGGER,
       onEndpointAdded: resolver.add,
       onEndpointGone: resolver.remove,
+      place: { zone: undefined, region: undefined },
+      policyOf: () => undefined,
       transportOf: () => PLAIN_TRANSPORT,
       onTransportLeft: () => undefined,
       onEjected: () => undefined,

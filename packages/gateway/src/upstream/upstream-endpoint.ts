@@ -15,7 +15,11 @@ export class UpstreamEndpoint implements Endpoint {
   readonly port: number;
   readonly key: string;
   labels: Labels;
+  /** What it takes now; below `fullWeight` while it warms up. */
   weight: number;
+  fullWeight: number;
+  /** When it came or came back; -Infinity: it was there before us. */
+  warmSinceMs = Number.NEGATIVE_INFINITY;
   active = 0;
   /** Takes no new request; its connections close when the last of its requests is done. */
   draining = false;
@@ -33,6 +37,7 @@ export class UpstreamEndpoint implements Endpoint {
     this.key = endpointKey(instance);
     this.labels = instance.labels;
     this.weight = instance.effectiveWeight;
+    this.fullWeight = instance.effectiveWeight;
   }
 }
 

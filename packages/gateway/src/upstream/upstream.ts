@@ -1,9 +1,7 @@
 import {
-  type BalancerName,
   type Clock,
   createRetryBudget,
   type Instance,
-  type Labels,
   type Logger,
   newOutlierState,
   noteOutlierSignal,
@@ -15,10 +13,20 @@ import {
   type ServiceKey,
   type ServiceView,
   serviceId,
+  type TimerHandle,
+  type TrafficPolicy,
   tryReadmit,
 } from '@portolan/core';
 import type { EndpointTransport } from '../transport/endpoint-transport.ts';
-import { type Cluster, clusterKey, createCluster } from './cluster.ts';
+import { type Cluster, createCluster } from './cluster.ts';
+import {
+  type ClusterRef,
+  clusterKey,
+  clusterSettings,
+  outlierOptions,
+  slowStartMs,
+} from './cluster-settings.ts';
+import type { Place } from './localities.ts';
 import { endpointKey, UpstreamEndpoint } from './upstream-endpoint.ts';
 
 /** One service as the gateway sees it: endpoints that survive updates, and the clusters made of them. */
@@ -38,7 +46,7 @@ export interface Upstream {
   readonly known: Iterable<UpstreamEndpoint>;
   /** Takes the newest view: adds, updates and drains endpoints. */
   apply(view: ServiceView): void;
-  cluster(subset: Labels, balancer: BalancerName): Cluster;
+  cluster(ref: ClusterRef): Cluster;
   /** Drops the clusters that are not in `used`. */
   retainClusters(used: ReadonlySet<Cluster>): void;
   /** Notes what happened at an endpoint; may eject it. */
@@ -58,6 +66,8 @@ export interface UpstreamDeps {
   readonly logger: Logger;
   /** A new endpoint is to be dialled: sets `endpoint.ip`, now or later (then followed by `refresh`). */
   onEndpointAdded(upstream: Upstream, endpoint: UpstreamEndpoint): void;
+  readonly place: Place;
+  policyOf(service: ServiceKey): TrafficPolicy | undefined;
   transportOf(service: ServiceKey, instance: Instance): EndpointTransport;
   /** The endpoint's connections of that transport may close: it has another one now. */
   onTransportLeft(endpoint: UpstreamEndpoint, left: EndpointTransport): void;
@@ -67,6 +77,11 @@ export interface UpstreamDeps {
   /** The last endpoint or request is gone, and the upstream may be `unused`. */
   onEmpty(upstream: Upstream): void;
 }
+
+/** The share that an endpoint begins with. */
+const WARM_FROM = 0.1;
+const WARM_STEPS = 20;
+const MIN_WARM_STEP_MS = 50;
 
 /** Makes the upstream of a service without endpoints. */
 export function createUpstream(
@@ -80,12 +95,17 @@ export function createUpstream(
   const clusters = new Map<string, Cluster>();
   let endpoints: readonly UpstreamEndpoint[] = [];
   let ejected = 0;
+  let budgetRules = options.retryBudget;
+  let retryBudget = createRetryBudget(budgetRules);
+  let warming: TimerHandle | undefined;
 
   function refresh(): void {
     for (const cluster of clusters.values()) cluster.refresh();
   }
 
   function apply(view: ServiceView): void {
+    const first = known.size === 0;
+    applyBudget();
     const present = new Set<UpstreamEndpoint>();
     for (const instance of view.instances) {
       if (!instance.routable || instance.effectiveWeight <= 0) continue;
@@ -93,16 +113,19 @@ export function createUpstream(
       let endpoint = known.get(key);
       if (!endpoint) {
         endpoint = new UpstreamEndpoint(instance);
+        // Those that were there before this gateway have nothing to warm up for.
+        if (!first) endpoint.warmSinceMs = clock.now();
         known.set(key, endpoint);
         deps.onEndpointAdded(upstream, endpoint);
       } else if (endpoint.draining) {
         // The registry says it is well again, which is newer knowledge than our ejection.
         endpoint.draining = false;
+        endpoint.warmSinceMs = clock.now();
         deps.onEndpointAdded(upstream, endpoint);
       }
       endpoint.labels = instance.labels;
       dialBy(endpoint, deps.transportOf(service, instance));
-      endpoint.weight = instance.effectiveWeight;
+      endpoint.fullWeight = instance.effectiveWeight;
       present.add(endpoint);
     }
     for (const endpoint of known.values()) {
@@ -112,7 +135,42 @@ export function createUpstream(
       if (endpoint.active === 0) dropIfGone(endpoint);
     }
     endpoints = [...present];
+    warm();
     refresh();
+  }
+
+  /** New and returned endpoints take a growing share: from a tenth to all of it, in even steps. */
+  function warm(): void {
+    const policy = deps.policyOf(service);
+    const nowMs = clock.now();
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const endpoint of endpoints) {
+      const overMs = slowStartMs(policy, endpoint.labels);
+      const grown = overMs === 0 ? 1 : (nowMs - endpoint.warmSinceMs) / overMs;
+      endpoint.weight = Math.max(
+        1,
+        Math.round(endpoint.fullWeight * Math.min(1, Math.max(WARM_FROM, grown))),
+      );
+      if (grown < 1) nextMs = Math.min(nextMs, Math.max(MIN_WARM_STEP_MS, overMs / WARM_STEPS));
+    }
+    warming?.cancel();
+    warming = undefined;
+    if (nextMs === Number.POSITIVE_INFINITY) return;
+    warming = clock.setTimer(nextMs, () => {
+      warm();
+      refresh();
+    });
+  }
+
+  function applyBudget(): void {
+    const said = deps.policyOf(service)?.retryBudget;
+    const next = said === undefined ? options.retryBudget : { ...options.retryBudget, ...said };
+    if (next.share === budgetRules.share && next.minConcurrent === budgetRules.minConcurrent) {
+      return;
+    }
+    budgetRules = next;
+    // Places that were taken are given back where they were taken.
+    retryBudget = createRetryBudget(next);
   }
 
   function dialBy(endpoint: UpstreamEndpoint, transport: EndpointTransport): void {
@@ -144,7 +202,8 @@ export function createUpstream(
     const state = endpoint.outlier;
     const nowMs = clock.now();
     const others = { total: endpoints.length, ejected };
-    if (!noteOutlierSignal(state, signal, nowMs, others, options.outlier)) return;
+    const rules = outlierOptions(deps.policyOf(service), endpoint.labels, options.outlier);
+    if (!noteOutlierSignal(state, signal, nowMs, others, rules)) return;
     ejected++;
     const forMs = Math.ceil(state.ejectedUntilMs - nowMs);
     endpoint.readmission = clock.setTimer(forMs + 1, () => readmit(endpoint));
@@ -164,13 +223,17 @@ export function createUpstream(
       return;
     }
     ejected--;
+    endpoint.warmSinceMs = clock.now();
+    warm();
     refresh();
   }
 
   const upstream: Upstream = {
     service,
     id: serviceId(service),
-    retryBudget: createRetryBudget(options.retryBudget),
+    get retryBudget() {
+      return retryBudget;
+    },
     active: 0,
     waiting: 0,
     get unused() {
@@ -185,11 +248,16 @@ export function createUpstream(
       return known.values();
     },
     apply,
-    cluster(subset, balancer) {
-      const key = clusterKey(subset, balancer);
+    cluster(ref) {
+      const key = clusterKey(ref);
       let cluster = clusters.get(key);
       if (!cluster) {
-        cluster = createCluster(upstream, subset, balancer, deps);
+        cluster = createCluster(upstream, {
+          random: deps.random,
+          clock,
+          place: deps.place,
+          settings: () => clusterSettings(ref, deps.policyOf(service)),
+        });
         clusters.set(key, cluster);
       }
       return cluster;
@@ -204,6 +272,8 @@ export function createUpstream(
     },
     refresh,
     close() {
+      warming?.cancel();
+      warming = undefined;
       for (const endpoint of known.values()) {
         endpoint.readmission?.cancel();
         endpoint.readmission = undefined;

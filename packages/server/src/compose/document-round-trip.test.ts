@@ -165,7 +165,7 @@ const settings: { [K in keyof TrafficSettings]-?: fc.Arbitrary<NonNullable<Traff
     slowStartMs: ms,
     locality: partial({ preferLocal: fc.boolean(), spillBelow: share, failover: some(name) }),
     affinity: fc.record({ cookie: name, ttlMs: ms, sameSite: fc.constant('lax' as const) }),
-    limits: partial({ maxConnections: ms, maxPending: ms, maxRequests: ms }),
+    limits: partial({ maxRequests: ms, maxRetries: ms, maxRequestsPerEndpoint: ms }),
     outlier: partial({ consecutiveFailures: ms, baseEjectionMs: ms, maxEjectedShare: share }),
     panicShare: share,
     retryBudget: partial({ share, minConcurrent: ms }),

@@ -8,6 +8,7 @@ export function compileGatewayOptions({ gateway }: PortolanConfig): GatewayOptio
   const { limits, timeouts, retries, outlier } = gateway;
   return {
     trustedProxies: gateway.trustedProxies,
+    place: { zone: gateway.zone, region: gateway.region },
     limits: {
       responseTimeoutMs: timeouts.request === 0 ? NEVER_MS : timeouts.request,
       maxRequestsPerEndpoint: limits.requestsPerEndpoint,

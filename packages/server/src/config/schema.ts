@@ -1,3 +1,4 @@
+import { BALANCER_NAMES } from '@portolan/core';
 import { z } from 'zod';
 import { listeners } from './listener-schema.ts';
 import { count, duration, httpUrl, listenAddress, network, share, size } from './value-types.ts';
@@ -35,7 +36,15 @@ const gateway = z.strictObject({
   registry: httpUrl.optional(),
   /** Peers whose `Forwarded` and `X-Forwarded-*` are believed. */
   trustedProxies: z.array(network, { error: 'expected a list of IP networks' }),
-  defaultBalancer: z.enum(['weighted-round-robin', 'least-request']),
+  defaultBalancer: z.enum(BALANCER_NAMES),
+  /** Where this gateway is, for traffic policies that prefer what is near; instances say it by their labels `zone` and `region`. */
+  zone: z.string({ error: 'expected a name' }).optional(),
+  region: z.string({ error: 'expected a name' }).optional(),
+  /** File of at least 32 bytes that signs the cookies of session affinity; the same for every gateway. Absent: a key of each process. */
+  cookieKeyFile: z
+    .string({ error: 'expected a file' })
+    .min(1, { error: 'expected a file' })
+    .optional(),
   limits: z.strictObject({
     connections: count(1, 1_000_000),
     head: headSize,

@@ -4,6 +4,7 @@ import type { Gateway } from '@portolan/gateway';
 import { compileGatewayOptions } from '../config/compile-gateway-options.ts';
 import { compileTcpListener } from '../config/compile-tcp-listener.ts';
 import { bind } from '../lifecycle/bind.ts';
+import { readCookieKey } from './cookie-key.ts';
 import type { ServerContext } from './server-context.ts';
 
 /** Left of the shutdown's time for what closes after the gateway. */
@@ -15,7 +16,11 @@ export async function startGateway(
   catalogue: CatalogueReader,
 ): Promise<Gateway> {
   const { createGateway } = await import('@portolan/gateway');
-  const gateway = createGateway(compileGatewayOptions(context.config), {
+  const { cookieKeyFile } = context.config.gateway;
+  const sessionKey =
+    cookieKeyFile === undefined ? {} : { sessionKey: readCookieKey(cookieKeyFile) };
+  const options = { ...compileGatewayOptions(context.config), ...sessionKey };
+  const gateway = createGateway(options, {
     ...context,
     catalogue,
     logger: context.logger.child({ component: 'gateway' }),

@@ -1,7 +1,13 @@
-import { createBalancer, createLeastRequest, createWeightedRoundRobin } from '@portolan/core';
+import {
+  BALANCER_NAMES,
+  createBalancer,
+  createLeastRequest,
+  createWeightedRoundRobin,
+} from '@portolan/core';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../random/seeded-random.ts';
+import { TurnableClock } from '../time/turnable-clock.ts';
 import {
   anEndpoint,
   balancerContract,
@@ -12,6 +18,67 @@ import {
 balancerContract('weighted round robin', () => createWeightedRoundRobin(), { shareTolerance: 0 });
 balancerContract('least request', (random) => createLeastRequest({ random }), {
   shareTolerance: 0.1,
+});
+
+for (const [name, shareTolerance] of [
+  ['random', 0.1],
+  ['ewma', 0.1],
+  ['ring-hash', 0.3],
+  ['maglev', 0.12],
+] as const) {
+  balancerContract(name, (random) => createBalancer(name, { random, clock: new TurnableClock() }), {
+    shareTolerance,
+  });
+}
+
+describe.each(['ring-hash', 'maglev'] as const)('%s', (name) => {
+  const make = (ids: readonly string[]) => {
+    const balancer = createBalancer(name, { random: seededRandom(1), clock: new TurnableClock() });
+    const port = (id: string): number => Number(id) + 1_000;
+    balancer.update(ids.map((id) => anEndpoint({ id, port: port(id), weight: 10 })));
+    return (hash: number) => balancer.pick({ hash, tried: [] })?.id;
+  };
+  const ids = Array.from({ length: 20 }, (_, at) => String(at));
+
+  it('finds the same endpoint for the same hash, in whatever order they were listed', () => {
+    const [a, b] = [make(ids), make([...ids].reverse())];
+    for (let hash = 0; hash < 2_000; hash++) expect(a(hash)).toBe(b(hash));
+  });
+
+  it('moves little more than the share of an endpoint that goes', () => {
+    const [before, after] = [make(ids), make(ids.slice(1))];
+    let moved = 0;
+    for (let hash = 0; hash < 20_000; hash++) {
+      const was = before(hash);
+      if (was !== '0' && was !== after(hash)) moved++;
+    }
+    // Ring hashing moves nothing else; Maglev a little (its paper: few percent).
+    expect(moved / 20_000).toBeLessThan(name === 'ring-hash' ? 1e-9 : 0.06);
+  });
+});
+
+describe('ewma', () => {
+  it('turns away from an endpoint that became slow, and finds back', async () => {
+    const clock = new TurnableClock();
+    const balancer = createBalancer('ewma', { random: seededRandom(3), clock });
+    const [slow, fast] = [anEndpoint({ id: 'slow' }), anEndpoint({ id: 'fast', port: 81 })];
+    balancer.update([slow, fast]);
+    const served = { slow: 0, fast: 0 };
+    const run = async (slowMs: number): Promise<number> => {
+      served.slow = 0;
+      served.fast = 0;
+      for (let turn = 0; turn < 2_000; turn++) {
+        const picked = balancer.pick({ hash: 0, tried: [] });
+        if (!picked) throw new Error('nothing picked');
+        served[picked.id as 'slow' | 'fast']++;
+        balancer.settle?.(picked, 'success', picked === slow ? slowMs : 10);
+        await clock.advance(20);
+      }
+      return served.slow / 2_000;
+    };
+    expect(await run(100)).toBeLessThan(0.3);
+    expect(await run(10)).toBeGreaterThan(0.35);
+  });
 });
 
 const weightLists = fc.array(fc.integer({ min: 1, max: 65_535 }), { minLength: 1, maxLength: 6 });
@@ -148,8 +215,8 @@ describe('least request', () => {
 describe('createBalancer', () => {
   it('makes what a route names', () => {
     const random = seededRandom(1);
-    for (const name of ['weighted-round-robin', 'least-request'] as const) {
-      const balancer = createBalancer(name, { random });
+    for (const name of BALANCER_NAMES) {
+      const balancer = createBalancer(name, { random, clock: new TurnableClock() });
       balancer.update(endpointsWeighing([1]));
       expect(balancer.pick({ hash: 0, tried: [] })?.id).toBe('e0');
     }

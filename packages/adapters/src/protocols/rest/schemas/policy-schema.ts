@@ -57,8 +57,6 @@ const settingsFields = {
     .optional(),
   limits: z
     .strictObject({
-      maxConnections: limit.optional(),
-      maxPending: z.int().min(0).max(1_000_000).optional(),
       maxRequests: limit.optional(),
       maxRetries: z.int().min(0).max(1_000_000).optional(),
       maxRequestsPerEndpoint: limit.optional(),

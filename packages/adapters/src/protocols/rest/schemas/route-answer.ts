@@ -183,8 +183,6 @@ const settings = {
     .optional(),
   limits: z
     .strictObject({
-      maxConnections: z.int().optional(),
-      maxPending: z.int().optional(),
       maxRequests: z.int().optional(),
       maxRetries: z.int().optional(),
       maxRequestsPerEndpoint: z.int().optional(),
