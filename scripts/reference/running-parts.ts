@@ -148,6 +148,7 @@ export async function askRunningParts(): Promise<RunningParts> {
       stack,
       stopping: stopping.signal,
       sharesPorts: false,
+      onReload: [],
       listeners: {},
     };
     const started = startMirror(context, 'http://127.0.0.1:1').catch(() => undefined);

@@ -16,7 +16,14 @@ import type {
   TimerHandle,
 } from '@portolan/core';
 import { serviceId } from '@portolan/core';
-import { ConnectionPool, createHttpServer, TimerWheel } from '@portolan/http';
+import {
+  ConnectionPool,
+  createHttpServer,
+  createTlsListener,
+  TimerWheel,
+  type TlsListener,
+  type TlsListenerOptions,
+} from '@portolan/http';
 import { explainRequest } from './explain/explain-request.ts';
 import { createRouteFilters } from './filters/route-filters.ts';
 import { createGatewayMetrics } from './gateway-metrics.ts';
@@ -77,6 +84,13 @@ export interface Gateway extends RouteExplainer {
     port: number,
     options?: ListenOptions,
   ): Promise<{ readonly host: string; readonly port: number }>;
+  /** Ends TLS and serves what is in it as `listen` does. Throws an Error for certificates that cannot be used. */
+  listenTls(
+    options: TlsListenerOptions,
+    host: string,
+    port: number,
+    listening?: ListenOptions,
+  ): Promise<TlsListening>;
   /** Carries connections to a service as they are; before or after `listen`. Throws a RangeError for options that cannot be read. */
   listenTcp(
     options: TcpListenerOptions,
@@ -93,6 +107,14 @@ export interface Gateway extends RouteExplainer {
    * that cannot be read.
    */
   update(options: GatewayOptions): void;
+}
+
+/** A TLS listener that is up. */
+export interface TlsListening {
+  readonly host: string;
+  readonly port: number;
+  /** Other certificates from now on. Throws, changing nothing, for what cannot be used. */
+  update(options: Pick<TlsListenerOptions, 'certificates' | 'clientCaPem'>): void;
 }
 
 const FIRST_RESOLVE_LIMIT_MS = 2_000;
@@ -329,6 +351,8 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     { clock, logger, wheel },
   );
 
+  const tlsListeners: TlsListener[] = [];
+
   policies.apply(catalogue.policies());
   for (const { service } of catalogue.services()) {
     const view = catalogue.view(service);
@@ -347,6 +371,19 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       const bound = await server.listen({ host, port: wanted, ...options });
       return { host: bound.address, port: bound.port };
     },
+    async listenTls(tlsOptions, host, wanted, options = {}) {
+      const listener = createTlsListener(tlsOptions, {
+        logger,
+        onConnection: (socket, facts) => server.accept(socket, facts),
+      });
+      const bound = await listener.listen({ host, port: wanted, ...options });
+      tlsListeners.push(listener);
+      return {
+        host: bound.address,
+        port: bound.port,
+        update: (next) => listener.update(next),
+      };
+    },
     async listenTcp(tcpOptions, host, wanted, options = {}) {
       const bound = await tcp.listen(tcpOptions, { host, port: wanted, ...options });
       return { host: bound.address, port: bound.port };
@@ -354,6 +391,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     async close(closing = {}) {
       // The catalogue is followed while draining: what is under way may still have to be tried elsewhere.
       const drainMs = closing.drainMs ?? 0;
+      for (const listener of tlsListeners) listener.close();
       if (drainMs > 0) await Promise.all([server.drain(drainMs), tcp.drain(drainMs)]);
       else await Promise.all([server.close(), tcp.close()]);
       unsubscribe();

@@ -72,4 +72,9 @@ export type {
   ServerExchange,
 } from './server/server-exchange.ts';
 export { DEFAULT_SERVER_LIMITS, type HttpServerLimits } from './server/server-limits.ts';
+export {
+  createTlsListener,
+  type TlsListener,
+  type TlsListenerOptions,
+} from './server/tls-listener.ts';
 export { TimerWheel, WheelTimer } from './time/timer-wheel.ts';

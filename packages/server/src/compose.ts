@@ -60,6 +60,7 @@ export async function startServer(
     readiness: createReadinessBoard(),
     stack: new ShutdownStack(deps),
     sharesPorts: false,
+    onReload: [],
     listeners: {},
   };
   const started = context.readiness.hold('starting');

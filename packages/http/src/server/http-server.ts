@@ -6,6 +6,7 @@ import { toLatin1 } from '../protocol/latin1.ts';
 import { HttpProtocolError } from '../protocol/protocol-error.ts';
 import { TimerWheel } from '../time/timer-wheel.ts';
 import { adoptAccepted } from '../transport/socket-reader.ts';
+import type { TlsFacts } from './connection-facts.ts';
 import type { ConnectionOwner, OwnedConnection } from './connection-owner.ts';
 import { ServerConnection } from './server-connection.ts';
 import type { ServerExchange } from './server-exchange.ts';
@@ -48,7 +49,7 @@ export interface HttpServer {
   /** Resolves once it listens, with the port it got; rejects when it cannot. */
   listen(address: ListenTarget): Promise<AddressInfo>;
   /** Takes a connection made elsewhere, such as a TLS socket after its handshake; it has to allow half-open. */
-  accept(socket: Socket): void;
+  accept(socket: Socket, tls?: TlsFacts): void;
   readonly connections: number;
   /** Exchanges and heads under way, and upgraded connections. */
   readonly busyConnections: number;
@@ -116,7 +117,7 @@ class SocketServer implements HttpServer, ConnectionOwner {
     });
   }
 
-  accept(socket: Socket): void {
+  accept(socket: Socket, tls?: TlsFacts): void {
     const ip = socket.remoteAddress;
     // Gone between accept and here.
     if (ip === undefined) {
@@ -139,7 +140,7 @@ class SocketServer implements HttpServer, ConnectionOwner {
       remotePort: socket.remotePort ?? 0,
       localAddress: socket.localAddress ?? '',
       localPort: socket.localPort ?? 0,
-      tls: undefined,
+      tls,
     };
     this.#connections.add(new ServerConnection(socket, this, facts));
   }

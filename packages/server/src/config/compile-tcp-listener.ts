@@ -1,8 +1,8 @@
 import type { TcpListenerOptions } from '@portolan/gateway';
-import type { ListenerConfig } from './listener-schema.ts';
+import type { CarriedListenerConfig } from './listener-schema.ts';
 
 /** A listener of `gateway.listeners` in the gateway's own words. */
-export function compileTcpListener(listener: ListenerConfig): TcpListenerOptions {
+export function compileTcpListener(listener: CarriedListenerConfig): TcpListenerOptions {
   const { proxyProtocolFrom, proxyProtocol } = listener;
   return {
     name: listener.name,

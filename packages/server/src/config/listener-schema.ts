@@ -39,10 +39,31 @@ const carried = {
   idleTimeout: duration({ atLeastMs: 1 }).default(3_600_000),
 };
 
+const file = z.string({ error: 'expected a file' }).min(1, { error: 'expected a file' });
+
+const https = z.strictObject({
+  name,
+  protocol: z.literal('https'),
+  listen: listenAddress,
+  /** PEM files; the server name chooses the first certificate that is valid for it. */
+  certificates: z
+    .array(z.strictObject({ certFile: file, keyFile: file }), {
+      error: 'expected a list of { certFile, keyFile }',
+    })
+    .min(1, { error: 'expected at least one certificate' }),
+  /** PEM file of the authorities whose certificates clients may show. */
+  clientCaFile: file.optional(),
+  clientAuth: z.enum(['none', 'optional', 'require']).default('none'),
+  minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2'),
+  connections: count(1, 1_000_000).default(20_000),
+  handshakeTimeout: duration({ atLeastMs: 1 }).default(10_000),
+});
+
 /** A port beside `gateway.listen`. */
 export const listener = z.discriminatedUnion(
   'protocol',
   [
+    https,
     z.strictObject({ ...carried, protocol: z.literal('tcp'), service }),
     z.strictObject({
       ...carried,
@@ -61,7 +82,7 @@ export const listener = z.discriminatedUnion(
         .min(1, { error: 'expected at least one route' }),
     }),
   ],
-  { error: 'expected protocol tcp or tls-passthrough' },
+  { error: 'expected protocol https, tcp or tls-passthrough' },
 );
 
 /** Listeners by names and addresses of their own. */
@@ -69,7 +90,15 @@ export const listeners = z
   .array(listener, { error: 'expected a list of listeners' })
   .superRefine((all, context) => {
     const names = new Set<string>();
-    for (const [at, { name: own }] of all.entries()) {
+    for (const [at, one] of all.entries()) {
+      const { name: own } = one;
+      if (one.protocol === 'https' && one.clientAuth !== 'none' && one.clientCaFile === undefined) {
+        context.addIssue({
+          code: 'custom',
+          path: [at, 'clientAuth'],
+          message: 'expected a clientCaFile beside it: whose certificates are to be trusted?',
+        });
+      }
       if (names.has(own)) {
         context.addIssue({
           code: 'custom',
@@ -81,4 +110,6 @@ export const listeners = z
     }
   });
 
-export type ListenerConfig = z.output<typeof listener>;
+type ListenerConfig = z.output<typeof listener>;
+export type HttpsListenerConfig = Extract<ListenerConfig, { protocol: 'https' }>;
+export type CarriedListenerConfig = Exclude<ListenerConfig, { protocol: 'https' }>;

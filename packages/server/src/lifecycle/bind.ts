@@ -2,14 +2,15 @@ import { formatListenAddress, type ListenAddress } from '../config/value-types.t
 import { StartError } from './start-error.ts';
 
 /** Listens, and says in people's words why not. */
-export async function bind(
+export async function bind<A extends ListenAddress>(
   what: { readonly name: string; readonly setting: string; readonly flag: string | undefined },
   address: ListenAddress,
-  listen: (address: ListenAddress) => Promise<ListenAddress>,
-): Promise<ListenAddress> {
+  listen: (address: ListenAddress) => Promise<A>,
+): Promise<A> {
   try {
     return await listen(address);
   } catch (cause) {
+    if (cause instanceof StartError) throw cause;
     const shown = formatListenAddress(address);
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
     const flag = what.flag === undefined ? '' : `${what.flag} HOST:PORT or `;

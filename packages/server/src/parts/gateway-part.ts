@@ -3,8 +3,11 @@ import type { CatalogueReader } from '@portolan/core';
 import type { Gateway } from '@portolan/gateway';
 import { compileGatewayOptions } from '../config/compile-gateway-options.ts';
 import { compileTcpListener } from '../config/compile-tcp-listener.ts';
+import type { CarriedListenerConfig } from '../config/listener-schema.ts';
+import type { ListenAddress } from '../config/value-types.ts';
 import { bind } from '../lifecycle/bind.ts';
 import { readCookieKey } from './cookie-key.ts';
+import { startHttpsListener } from './https-listener.ts';
 import type { ServerContext } from './server-context.ts';
 
 /** Left of the shutdown's time for what closes after the gateway. */
@@ -40,17 +43,26 @@ export async function startGateway(
   );
   context.listeners.more = [];
   for (const [at, listener] of context.config.gateway.listeners.entries()) {
-    const what = {
-      name: `gateway listener ${listener.name}`,
-      setting: `gateway.listeners[${at}].listen`,
-      flag: undefined,
-    };
-    const address = await bind(what, listener.listen, ({ host, port }) =>
-      gateway.listenTcp(compileTcpListener(listener), host, port, {
-        reusePort: context.sharesPorts,
-      }),
-    );
-    context.listeners.more.push({ ...address, name: listener.name, protocol: listener.protocol });
+    const setting = `gateway.listeners[${at}].listen`;
+    const { name, protocol } = listener;
+    const { host, port } =
+      listener.protocol === 'https'
+        ? await startHttpsListener(context, gateway, listener, setting)
+        : await startTcpListener(context, gateway, listener, setting);
+    context.listeners.more.push({ host, port, name, protocol });
   }
   return gateway;
+}
+
+function startTcpListener(
+  context: ServerContext,
+  gateway: Gateway,
+  listener: CarriedListenerConfig,
+  setting: string,
+): Promise<ListenAddress> {
+  const what = { name: `gateway listener ${listener.name}`, setting, flag: undefined };
+  const shared = { reusePort: context.sharesPorts };
+  return bind(what, listener.listen, ({ host, port }) =>
+    gateway.listenTcp(compileTcpListener(listener), host, port, shared),
+  );
 }

@@ -46,6 +46,7 @@ export function createReloader(
     parts.control.setAllowedHosts(config.control.allowedHosts);
     refreshDialPolicy(context);
     parts.gateway?.update(compileGatewayOptions(config));
+    for (const reload of context.onReload) reload();
     parts.registry?.registry.updateOptions(compileRegistryOptions(config));
     const refused = (await parts.registry?.apply(documents)) ?? [];
     for (const { path, reason } of refused)

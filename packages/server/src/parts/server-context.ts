@@ -25,6 +25,8 @@ export interface ServerContext {
   readonly stopping: AbortSignal;
   /** Whether the gateway's ports are shared with the other workers of it. */
   readonly sharesPorts: boolean;
+  /** Called at every reload, after the new configuration is in force. */
+  readonly onReload: (() => void)[];
   /** Where we listen, filled as the listeners come up. */
   readonly listeners: {
     control?: ListenAddress;

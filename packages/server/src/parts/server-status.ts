@@ -50,7 +50,7 @@ function toNamedUrl(
   listener: ListenAddress & { readonly name: string; readonly protocol: string },
 ): [string, string] {
   const { host, port } = listener;
-  const scheme = listener.protocol === 'tcp' ? 'tcp' : 'tls';
+  const scheme = { https: 'https', tcp: 'tcp' }[listener.protocol] ?? 'tls';
   return [listener.name, `${scheme}://${formatListenAddress({ host: reachable(host), port })}`];
 }
 
