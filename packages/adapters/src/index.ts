@@ -1,3 +1,5 @@
+export { type CompiledDocument, type CompiledFile, compileIstio } from './istio/compile-istio.ts';
+export type { DocumentProblem } from './istio/document-reader.ts';
 export { createProbes } from './probes/create-probes.ts';
 export { createGrpcProbe } from './probes/grpc-probe.ts';
 export { createHttpProbe, type HttpProbeOptions } from './probes/http-probe.ts';

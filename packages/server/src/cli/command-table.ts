@@ -66,6 +66,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/policy.ts')).addPolicy,
   },
   {
+    name: 'apply',
+    summary: 'write Istio’s VirtualService and DestinationRule documents',
+    load: async () => (await import('./commands/apply.ts')).addApply,
+  },
+  {
     name: 'watch',
     summary: 'show changes as they happen',
     load: async () => (await import('./commands/watch.ts')).addWatch,

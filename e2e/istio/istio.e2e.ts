@@ -1,0 +1,104 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { type PortolanProcess, runPortolan, startPortolan } from '../support/portolan-process.ts';
+import { call } from '../support/registry-api.ts';
+import { startUpstream, type UpstreamService } from '../support/upstream-service.ts';
+
+let folder: string;
+let versions: UpstreamService[];
+let portolan: PortolanProcess;
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'portolan-istio-'));
+  versions = [await startUpstream('v1'), await startUpstream('v2')];
+  portolan = await startPortolan({ dataDir: join(folder, 'data'), cwd: folder });
+  for (const [at, { port }] of versions.entries()) {
+    const metadata = { version: `v${at + 1}` };
+    const body = { service: 'reviews', address: '127.0.0.1', port, metadata };
+    await call(portolan.control, 'POST', '/api/v1/instances', body);
+  }
+});
+
+afterEach(async () => {
+  await portolan.dispose();
+  await Promise.all(versions.map((upstream) => upstream.stop('SIGKILL')));
+  await rm(folder, { recursive: true });
+});
+
+const reviews = (v1: number, v2: number): string => `apiVersion: networking.istio.io/v1alpha3
+kind: VirtualService
+metadata:
+  name: reviews
+spec:
+  hosts:
+    - "*"
+  http:
+    - route:
+        - destination:
+            host: reviews
+            subset: v1
+          weight: ${v1}
+        - destination:
+            host: reviews
+            subset: v2
+          weight: ${v2}
+---
+apiVersion: networking.istio.io/v1alpha3
+kind: DestinationRule
+metadata:
+  name: reviews
+spec:
+  host: reviews
+  subsets:
+    - name: v1
+      labels:
+        version: v1
+    - name: v2
+      labels:
+        version: v2
+`;
+
+async function apply(text: string) {
+  await writeFile(join(folder, 'reviews.yaml'), text);
+  const flags = ['--registry', portolan.control, 'apply', '-f', 'reviews.yaml'];
+  return runPortolan(flags, { cwd: folder });
+}
+
+async function shareOfV2(requests: number): Promise<number> {
+  let count = 0;
+  for (let at = 0; at < requests; at += 20) {
+    const bodies = await Promise.all(
+      Array.from({ length: 20 }, async () => (await fetch(`${portolan.gateway}/x`)).text()),
+    );
+    count += bodies.filter((body) => body.startsWith('v2 ')).length;
+  }
+  return count / requests;
+}
+
+test('the documents of an 80/20 canary work as they stand, and again with other weights', async () => {
+  const first = await apply(reviews(80, 20));
+  expect([first.code, first.stdout]).toEqual([
+    0,
+    'policy/reviews created (namespace default)\nroute/reviews created (namespace default)\n',
+  ]);
+  // 2,000 draws: five standard deviations are 4.5 points.
+  const share = await shareOfV2(2_000);
+  expect(share).toBeGreaterThan(0.155);
+  expect(share).toBeLessThan(0.245);
+  const second = await apply(reviews(0, 100));
+  expect(second.stdout).toContain('route/reviews configured');
+  expect(second.stdout).toContain('policy/reviews unchanged');
+  expect(await shareOfV2(100)).toBe(1);
+});
+
+test('a bad file changes nothing and says where', async () => {
+  await apply(reviews(100, 0));
+  const bad = await apply(reviews(0, 100).replace('subset: v2', 'subsett: v2'));
+  expect(bad.code).not.toBe(0);
+  expect(bad.stderr).toMatch(
+    /reviews\.yaml:16:\d+: spec\.http\[0\]\.route\[1\]\.destination\.subsett: /,
+  );
+  expect(await shareOfV2(40)).toBe(0);
+});
