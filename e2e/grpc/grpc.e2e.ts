@@ -14,19 +14,16 @@ import { eventually } from '../support/eventually.ts';
 import { type PortolanProcess, startPortolan } from '../support/portolan-process.ts';
 import { call, register } from '../support/registry-api.ts';
 import { ECHO } from './echo-definition.ts';
-import { type Http2Front, startHttp2Front } from './http2-front.ts';
 import { startEcho } from './start-echo.ts';
 
 const NAMES = ['a', 'b', 'c'];
 
 let portolan: PortolanProcess;
-let front: Http2Front;
 const children: ChildProcess[] = [];
 const clients: Client[] = [];
 
 beforeAll(async () => {
   portolan = await startPortolan();
-  front = await startHttp2Front(portolan.gateway);
   for (const name of NAMES) {
     const echo = await startEcho(name);
     children.push(echo.child);
@@ -41,7 +38,6 @@ afterEach(() => {
 
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
-  front?.close();
   await portolan?.dispose();
 });
 
@@ -56,7 +52,7 @@ async function route(name: string, service: string): Promise<void> {
 
 /** A client of one connection. */
 function connectTo(name = 'test'): Client {
-  const client = new Client(new URL(front.origin).host, credentials.createInsecure(), {
+  const client = new Client(new URL(portolan.gateway).host, credentials.createInsecure(), {
     'grpc.default_authority': `${name}.example`,
     'grpc.use_local_subchannel_pool': 1,
   });

@@ -19,6 +19,8 @@ export interface GatewayOptions {
   readonly trustedProxies?: readonly string[];
   readonly limits?: Partial<ProxyLimits>;
   readonly server?: Partial<HttpServerLimits>;
+  /** Whether clients may speak HTTP/2, by ALPN and, without TLS, by prior knowledge. Default yes. */
+  readonly http2?: boolean;
   readonly pool?: Partial<PoolLimits>;
   readonly outlier?: Partial<OutlierOptions>;
   readonly retryBudget?: Partial<RetryBudgetOptions>;
@@ -46,6 +48,7 @@ export interface CompiledGatewayOptions {
   readonly trustedProxies: readonly string[];
   readonly limits: ProxyLimits;
   readonly server: Partial<HttpServerLimits>;
+  readonly http2: boolean;
   readonly pool: Partial<PoolLimits>;
   readonly outlier: OutlierOptions;
   readonly retryBudget: RetryBudgetOptions;
@@ -64,6 +67,7 @@ export function compileGatewayOptions(options: GatewayOptions): CompiledGatewayO
     limits,
     // Most clients that close their side are gone: what they asked for is not to be worked on for long.
     server: { halfCloseTimeoutMs: 1_000, ...options.server },
+    http2: options.http2 ?? true,
     // The gateway's own deadlines are the ones that count, so the pool's silence limit only backs them up.
     pool: {
       maxConnections: limits.maxRequestsPerEndpoint,

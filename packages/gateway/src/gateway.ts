@@ -86,7 +86,7 @@ export interface Gateway extends RouteExplainer {
   ): Promise<{ readonly host: string; readonly port: number }>;
   /** Ends TLS and serves what is in it as `listen` does. Throws an Error for certificates that cannot be used. */
   listenTls(
-    options: TlsListenerOptions,
+    options: Omit<TlsListenerOptions, 'http2'>,
     host: string,
     port: number,
     listening?: ListenOptions,
@@ -338,6 +338,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
   const server = createHttpServer(
     {
       limits: compiled.server,
+      http2: compiled.http2,
       onExchange: (exchange) => new Exchange(context, translateGrpcWeb(exchange)).start(),
       renderFault(error) {
         const requestId = nextRequestId();
@@ -372,17 +373,14 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       return { host: bound.address, port: bound.port };
     },
     async listenTls(tlsOptions, host, wanted, options = {}) {
-      const listener = createTlsListener(tlsOptions, {
-        logger,
-        onConnection: (socket, facts) => server.accept(socket, facts),
-      });
+      const listener = createTlsListener(
+        { ...tlsOptions, http2: compiled.http2 },
+        { logger, onConnection: (socket, facts) => server.accept(socket, facts) },
+      );
       const bound = await listener.listen({ host, port: wanted, ...options });
       tlsListeners.push(listener);
-      return {
-        host: bound.address,
-        port: bound.port,
-        update: (next) => listener.update(next),
-      };
+      const { address, port } = bound;
+      return { host: address, port, update: (next) => listener.update(next) };
     },
     async listenTcp(tcpOptions, host, wanted, options = {}) {
       const bound = await tcp.listen(tcpOptions, { host, port: wanted, ...options });

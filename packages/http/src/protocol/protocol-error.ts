@@ -1,6 +1,7 @@
 /**
- * Everything a peer can do to HTTP/1.1 that this engine refuses. `status` is what a client is told; for a response from an
- * upstream the same codes are the reason of a 502. The connection is closed after each of them.
+ * Everything a peer can do to HTTP that this engine refuses. `status` is what a client is told; for a response from an
+ * upstream the same codes are the reason of a 502. In HTTP/1.1 the connection is closed after each of them, in
+ * HTTP/2 the stream, and the connection after too many.
  */
 export const PROTOCOL_ERRORS = {
   REQUEST_LINE_MALFORMED: { status: 400, message: 'The request line is malformed' },
@@ -24,6 +25,10 @@ export const PROTOCOL_ERRORS = {
   SPACE_BEFORE_COLON: { status: 400, message: 'There is white space before the colon of a header' },
   HEAD_TOO_LARGE: { status: 431, message: 'The head is too large' },
   TOO_MANY_FIELDS: { status: 431, message: 'The head has too many fields' },
+  PSEUDO_FIELD_INVALID: {
+    status: 400,
+    message: 'A pseudo-header field is missing, repeated, unknown or out of its place',
+  },
   HOST_MISSING: { status: 400, message: 'The Host header is missing' },
   HOST_DUPLICATE: { status: 400, message: 'There is more than one Host header' },
   HOST_INVALID: {
@@ -67,6 +72,11 @@ export const PROTOCOL_ERRORS = {
   HEAD_TIMEOUT: { status: 408, message: 'The head did not arrive in time' },
   BODY_TIMEOUT: { status: 408, message: 'The body arrives too slowly' },
   TOO_MANY_CONNECTIONS: { status: 503, message: 'There are too many connections' },
+  TOO_MANY_RESETS: { status: 429, message: 'The client resets too many streams' },
+  TOO_MANY_CONTROL_FRAMES: {
+    status: 429,
+    message: 'The client sends too many PING or SETTINGS frames',
+  },
   SWITCH_UNASKED: { status: 502, message: 'The upstream switched protocols without being asked' },
   INTERIM_WITH_BODY: { status: 502, message: 'An interim response announces a body' },
   TOO_MANY_INFORMATIONAL: { status: 502, message: 'The upstream sent too many interim responses' },
@@ -74,7 +84,7 @@ export const PROTOCOL_ERRORS = {
 
 export type ProtocolErrorCode = keyof typeof PROTOCOL_ERRORS;
 
-/** A peer broke a rule of HTTP/1.1 or a limit; its connection is closed. */
+/** A peer broke a rule of HTTP or a limit. */
 export class HttpProtocolError extends Error {
   override readonly name = 'HttpProtocolError';
   readonly code: ProtocolErrorCode;

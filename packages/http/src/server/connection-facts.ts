@@ -2,6 +2,8 @@
 export interface TlsFacts {
   /** SNI, lower case. */
   readonly serverName: string | undefined;
+  /** The protocol that both sides chose by ALPN, such as `h2`. */
+  readonly protocol: string | undefined;
   /** Which certificate was shown: its place in the listener's list. */
   readonly certificate: number;
   /** The certificate the client proved to own; undefined when it showed none that the listener's CA signed. */

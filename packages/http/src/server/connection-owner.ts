@@ -1,5 +1,7 @@
+import type { Socket } from 'node:net';
 import type { HttpProtocolError } from '../protocol/protocol-error.ts';
 import type { TimerWheel } from '../time/timer-wheel.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
 import type { ServerExchange } from './server-exchange.ts';
 import type { HttpServerLimits } from './server-limits.ts';
 
@@ -14,6 +16,14 @@ export interface OwnedConnection {
   abort(reason: Error): void;
 }
 
+/** A whole reply, but for its framing and connection fields. */
+export interface Reply {
+  readonly status: number;
+  /** Whole header lines. */
+  readonly lines: string;
+  readonly body: Buffer;
+}
+
 /** What a connection needs of its server. */
 export interface ConnectionOwner {
   readonly limits: HttpServerLimits;
@@ -22,8 +32,14 @@ export interface ConnectionOwner {
   begin(exchange: ServerExchange): void;
   /** A handler threw at a piece of the body. */
   failed(error: unknown, exchange: ServerExchange | undefined): void;
-  /** The whole reply to a fault, with `Connection: close`. */
-  faultReply(error: HttpProtocolError): string;
+  /** Whether a plain connection may open with the preface of HTTP/2. */
+  readonly http2: boolean;
+  /** Monotonic, in milliseconds. */
+  now(): number;
+  /** What a client is told of a fault, which is counted. */
+  fault(error: HttpProtocolError): Reply;
+  /** The client opened with the preface of HTTP/2, which is back in the socket: another connection takes its place. */
+  speaksHttp2(connection: OwnedConnection, socket: Socket, facts: ConnectionFacts): void;
   dateLine(): string;
   closed(connection: OwnedConnection): void;
 }

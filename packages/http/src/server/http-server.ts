@@ -1,13 +1,14 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Logger } from '@portolan/core';
 import { NO_LOGGER } from '@portolan/core';
-import { fieldLines, statusLine } from '../message/head-text.ts';
-import { toLatin1 } from '../protocol/latin1.ts';
+import { fieldLines } from '../message/head-text.ts';
 import { HttpProtocolError } from '../protocol/protocol-error.ts';
 import { TimerWheel } from '../time/timer-wheel.ts';
 import { adoptAccepted } from '../transport/socket-reader.ts';
-import type { TlsFacts } from './connection-facts.ts';
-import type { ConnectionOwner, OwnedConnection } from './connection-owner.ts';
+import { closingReply } from './closing-reply.ts';
+import type { ConnectionFacts, TlsFacts } from './connection-facts.ts';
+import type { ConnectionOwner, OwnedConnection, Reply } from './connection-owner.ts';
+import { Http2ServerConnection } from './http2/http2-server-connection.ts';
 import { ServerConnection } from './server-connection.ts';
 import type { ServerExchange } from './server-exchange.ts';
 import { DEFAULT_SERVER_LIMITS, type HttpServerLimits } from './server-limits.ts';
@@ -21,6 +22,8 @@ export interface FaultReply {
 
 export interface HttpServerOptions {
   readonly limits?: Partial<HttpServerLimits>;
+  /** Whether plain connections may be HTTP/2 by prior knowledge. Default no; over TLS the listener's ALPN decides. */
+  readonly http2?: boolean;
   /** Called with each request once its head is complete. What it throws becomes a 500. */
   onExchange(exchange: ServerExchange): void;
   /** Default: plain text with the error's code. */
@@ -67,6 +70,7 @@ class SocketServer implements HttpServer, ConnectionOwner {
   readonly limits: HttpServerLimits;
   readonly wheel: TimerWheel;
   draining = false;
+  readonly http2: boolean;
   readonly #options: HttpServerOptions;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -80,6 +84,7 @@ class SocketServer implements HttpServer, ConnectionOwner {
 
   constructor(options: HttpServerOptions, deps: HttpServerDeps) {
     this.#options = options;
+    this.http2 = options.http2 ?? false;
     this.limits = { ...DEFAULT_SERVER_LIMITS, ...options.limits };
     this.#clock = deps.clock;
     this.#logger = deps.logger ?? NO_LOGGER;
@@ -130,7 +135,9 @@ class SocketServer implements HttpServer, ConnectionOwner {
       fromIp >= this.limits.maxConnectionsPerIp;
     if (full || this.draining) {
       socket.on('error', () => socket.destroy());
-      socket.end(this.faultReply(new HttpProtocolError('TOO_MANY_CONNECTIONS')), 'latin1');
+      const reply = this.fault(new HttpProtocolError('TOO_MANY_CONNECTIONS'));
+      // An HTTP/2 client sees that it was not spoken to in its protocol, and the connection's end.
+      socket.end(closingReply(reply), 'latin1');
       socket.destroySoon();
       return;
     }
@@ -142,7 +149,20 @@ class SocketServer implements HttpServer, ConnectionOwner {
       localPort: socket.localPort ?? 0,
       tls,
     };
-    this.#connections.add(new ServerConnection(socket, this, facts));
+    this.#connections.add(
+      tls?.protocol === 'h2'
+        ? new Http2ServerConnection(socket, this, facts)
+        : new ServerConnection(socket, this, facts),
+    );
+  }
+
+  speaksHttp2(connection: OwnedConnection, socket: Socket, facts: ConnectionFacts): void {
+    this.#connections.delete(connection);
+    this.#connections.add(new Http2ServerConnection(socket, this, facts));
+  }
+
+  now(): number {
+    return this.#clock.now();
   }
 
   begin(exchange: ServerExchange): void {
@@ -159,16 +179,14 @@ class SocketServer implements HttpServer, ConnectionOwner {
     this.#logger.error({ err: error, target: exchange?.head.target }, 'A handler failed');
   }
 
-  faultReply(error: HttpProtocolError): string {
+  fault(error: HttpProtocolError): Reply {
     this.#options.onFault?.(error);
     const reply = this.#options.renderFault?.(error) ?? {
       headers: ['Content-Type', 'text/plain; charset=utf-8'],
       body: `${error.code}: ${error.message}\n`,
     };
-    const body = Buffer.from(reply.body, 'utf8');
-    const framing = `Content-Length: ${body.length}\r\nConnection: close\r\n`;
-    const lines = fieldLines(reply.headers) + this.dateLine() + framing;
-    return `${statusLine(error.status)}${lines}\r\n${toLatin1(body, 0, body.length)}`;
+    const lines = fieldLines(reply.headers) + this.dateLine();
+    return { status: error.status, lines, body: Buffer.from(reply.body, 'utf8') };
   }
 
   dateLine(): string {

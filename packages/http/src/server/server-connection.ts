@@ -6,10 +6,12 @@ import { parseRequestHead, type RequestHead } from '../message/request-head.ts';
 import { HttpProtocolError } from '../protocol/protocol-error.ts';
 import { WheelTimer } from '../time/timer-wheel.ts';
 import { type PieceTaker, takePieces } from '../transport/socket-reader.ts';
+import { closingReply } from './closing-reply.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionOwner, OwnedConnection } from './connection-owner.ts';
 import type { ExchangeConnection } from './exchange-connection.ts';
 import { Http1Exchange } from './http1-exchange.ts';
+import { PrefaceReader } from './http2/preface-reader.ts';
 import { WriteWatch } from './write-watch.ts';
 
 type Phase = 'idle' | 'head' | 'exchange' | 'lingering' | 'upgraded' | 'closed';
@@ -31,6 +33,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
   readonly #writeWatch: WriteWatch;
   readonly #leaveReads: () => void;
   #phase: Phase = 'idle';
+  #preface: PrefaceReader | undefined;
   #exchange: Http1Exchange | undefined;
   #held: Buffer[] = [];
   #heldBytes = 0;
@@ -49,6 +52,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
     this.facts = facts;
     this.remoteAddress = facts.remoteAddress;
     this.writer = new MessageWriter(socket);
+    if (owner.http2 && facts.tls === undefined) this.#preface = new PrefaceReader();
     this.#decoder = new BodyDecoder(owner.limits);
     this.#heads = new HeadReader({
       parse: (bytes, start, end) => parseRequestHead(bytes, start, end, owner.limits),
@@ -137,20 +141,15 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
   }
 
   handOver(): { socket: Socket; surplus: Buffer } {
-    const socket = this.#socket;
     this.#phase = 'upgraded';
     this.#exchange = undefined;
-    this.#owner.wheel.disarm(this.#readTimer);
-    this.#writeWatch.stop();
-    this.#leaveReads();
-    socket.off('end', this.#onEnd);
-    socket.off('drain', this.#onDrain);
-    socket.pause();
+    this.#leaveSocket();
+    this.#socket.pause();
     // What belongs to the chunk now being read is held only when `#process` returns, so it is taken here.
     const surplus = Buffer.concat([...this.#held, this.#unprocessed()]);
     this.#held = [];
     this.#heldBytes = 0;
-    return { socket, surplus };
+    return { socket: this.#socket, surplus };
   }
 
   /** Ends the connection when it is idle; else it ends after its exchange. */
@@ -182,6 +181,10 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
   }
 
   takePiece(piece: Buffer): void {
+    if (this.#preface !== undefined) {
+      this.#readPreface(this.#preface, piece);
+      return;
+    }
     if (this.#phase === 'lingering') {
       this.#unreadBytes += piece.length;
       if (this.#unreadBytes > MAX_LINGER_BYTES) this.#socket.destroy();
@@ -193,6 +196,35 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
     }
     this.#lent = true;
     this.#process(piece);
+  }
+
+  #readPreface(preface: PrefaceReader, piece: Buffer): void {
+    const opening = preface.read(piece);
+    if (opening === undefined) {
+      this.#phase = 'head';
+      return;
+    }
+    this.#preface = undefined;
+    this.#phase = 'idle';
+    if (preface.found) this.#turnToHttp2(opening);
+    else this.takePiece(opening);
+  }
+
+  #turnToHttp2(opening: Buffer): void {
+    this.#leaveSocket();
+    this.#socket.off('error', this.#onError);
+    this.#socket.off('close', this.#onClose);
+    this.#phase = 'closed';
+    this.#socket.unshift(Buffer.from(opening));
+    this.#owner.speaksHttp2(this, this.#socket, this.facts);
+  }
+
+  #leaveSocket(): void {
+    this.#owner.wheel.disarm(this.#readTimer);
+    this.#writeWatch.stop();
+    this.#leaveReads();
+    this.#socket.off('end', this.#onEnd);
+    this.#socket.off('drain', this.#onDrain);
   }
 
   #process(piece: Buffer): void {
@@ -293,9 +325,8 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
   #hold(piece: Buffer): void {
     this.#held.push(piece);
     this.#heldBytes += piece.length;
-    const full =
-      this.#heldBytes > this.#owner.limits.heldBytes || this.#held.length > MAX_HELD_PIECES;
-    if (full) this.#socket.pause();
+    const { heldBytes } = this.#owner.limits;
+    if (this.#heldBytes > heldBytes || this.#held.length > MAX_HELD_PIECES) this.#socket.pause();
   }
 
   /** Goes on with what was held, or once the present piece is through. */
@@ -389,7 +420,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
       return;
     }
     this.#exchange = undefined;
-    this.writer.interim(this.#owner.faultReply(error));
+    this.writer.interim(closingReply(this.#owner.fault(error)));
     this.#linger();
     exchange?.abortedBy(error);
   }

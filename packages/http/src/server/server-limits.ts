@@ -24,6 +24,16 @@ export interface HttpServerLimits extends HeadLimits, ChunkedLimits {
   readonly maxConnections: number;
   /** Default 2,048. */
   readonly maxConnectionsPerIp: number;
+  /** Requests at a time on one HTTP/2 connection. Default 100; more are refused. */
+  readonly http2Streams: number;
+  /** Streams that a client may make end in a reset, beyond `http2ResetsPerSecond`. Default 200; then its connection is closed. */
+  readonly http2ResetBurst: number;
+  /** Default 33. */
+  readonly http2ResetsPerSecond: number;
+  /** PING and SETTINGS frames, beyond `http2ControlFramesPerSecond`. Default 1,000; then its connection is closed. */
+  readonly http2ControlFrameBurst: number;
+  /** Default 100. */
+  readonly http2ControlFramesPerSecond: number;
 }
 
 export const DEFAULT_SERVER_LIMITS: HttpServerLimits = {
@@ -40,4 +50,9 @@ export const DEFAULT_SERVER_LIMITS: HttpServerLimits = {
   heldBytes: 65_536,
   maxConnections: 10_000,
   maxConnectionsPerIp: 2_048,
+  http2Streams: 100,
+  http2ResetBurst: 200,
+  http2ResetsPerSecond: 33,
+  http2ControlFrameBurst: 1_000,
+  http2ControlFramesPerSecond: 100,
 };

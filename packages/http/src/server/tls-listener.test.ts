@@ -38,6 +38,7 @@ async function secured(over: Partial<TlsListenerOptions> = {}) {
     {
       certificates: [shop, api],
       clientAuth: 'none',
+      http2: true,
       maxConnections: 100,
       handshakeTimeoutMs: 5_000,
       ...over,

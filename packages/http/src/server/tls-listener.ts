@@ -16,6 +16,8 @@ export interface TlsListenerOptions {
   readonly minVersion?: 'TLSv1.2' | 'TLSv1.3' | undefined;
   /** Open connections, those in their handshake included. */
   readonly maxConnections: number;
+  /** Whether HTTP/2 is offered, ahead of HTTP/1.1. */
+  readonly http2: boolean;
   readonly handshakeTimeoutMs: number;
 }
 
@@ -48,7 +50,7 @@ export function createTlsListener(
     requestCert: options.clientAuth !== 'none',
     // What was shown and is not to be trusted is refused below, also where showing one is optional.
     rejectUnauthorized: options.clientAuth === 'require',
-    ALPNProtocols: ['http/1.1'],
+    ALPNProtocols: options.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
     minVersion: options.minVersion ?? 'TLSv1.2',
     SNICallback: (name, choose) => choose(null, shown[indexFor(name)]?.context),
   });
@@ -87,6 +89,7 @@ export function createTlsListener(
     }
     deps.onConnection(socket, {
       serverName: serverName?.toLowerCase(),
+      protocol: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : undefined,
       certificate: serverName === undefined ? 0 : indexFor(serverName),
       clientCertificate:
         client === undefined

@@ -58,7 +58,10 @@ export function serve(pieces: readonly string[], appetite: Appetite, ends = true
       failed(error) {
         throw error;
       },
-      faultReply: ({ status, code }) => `[${status} ${code}]`,
+      http2: true,
+      now: () => 0,
+      fault: ({ status, code }) => ({ status, lines: `Code: ${code}\r\n`, body: NO_BYTES }),
+      speaksHttp2: () => void events.push('HTTP/2'),
       dateLine: () => '',
       closed: () => undefined,
     },
@@ -89,3 +92,5 @@ function describeHead(head: RequestHead): string {
   const facts = { method, target, minorVersion, host, framing, keepAlive, expectContinue, upgrade };
   return JSON.stringify({ ...facts, fields: head.raw });
 }
+
+const NO_BYTES = Buffer.alloc(0);

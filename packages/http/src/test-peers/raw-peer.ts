@@ -32,6 +32,14 @@ export class RawPeer {
     this.socket.write(text, 'latin1');
   }
 
+  sendBytes(bytes: Uint8Array): void {
+    this.socket.write(bytes);
+  }
+
+  get bytes(): Buffer {
+    return Buffer.from(this.received, 'latin1');
+  }
+
   /** Sends the text in pieces, each in its own segment. */
   async sendPieces(pieces: readonly string[]): Promise<void> {
     for (const piece of pieces) {

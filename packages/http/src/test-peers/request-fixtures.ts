@@ -123,7 +123,7 @@ const REFUSED: readonly (readonly [fault: string, bytes: string])[] = [
   ['TARGET_TOO_LONG', get('', `/${'x'.repeat(60)}`)],
   ['METHOD_NOT_SUPPORTED', `CONNECT a:1 HTTP/1.1\r\n${HOST}\r\n`],
   ['VERSION_NOT_SUPPORTED', `GET / HTTP/2.0\r\n${HOST}\r\n`],
-  ['VERSION_NOT_SUPPORTED', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+  ['VERSION_NOT_SUPPORTED', 'PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n'],
   ['VERSION_NOT_SUPPORTED', `GET / HTTP/1.2\r\n${HOST}\r\n`],
   ['REQUEST_LINE_MALFORMED', `GET / http/1.1\r\n${HOST}\r\n`],
   ['REQUEST_LINE_MALFORMED', `GET /  HTTP/1.1\r\n${HOST}\r\n`],

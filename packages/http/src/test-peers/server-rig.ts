@@ -24,6 +24,7 @@ export async function startServer(
   const server = createHttpServer(
     {
       limits,
+      http2: true,
       onExchange(exchange) {
         exchanges.push(exchange);
         exchange.handler = {

@@ -28,6 +28,8 @@ const SCRATCH = Buffer.alloc(4_096);
 /** Hands pieces over as a socket that is read directly does: each in the same memory, which is overwritten afterwards. */
 export function feed(pieces: readonly string[], take: (piece: Buffer) => void): void {
   for (const text of pieces) {
+    // No socket reads nothing.
+    if (text === '') continue;
     const piece = SCRATCH.subarray(0, SCRATCH.write(text, 'latin1'));
     take(piece);
     piece.fill('#');

@@ -7,6 +7,7 @@ const NEVER_MS = 2 ** 31 - 1;
 export function compileGatewayOptions({ gateway }: PortolanConfig): GatewayOptions {
   const { limits, timeouts, retries, outlier } = gateway;
   return {
+    http2: gateway.http2,
     trustedProxies: gateway.trustedProxies,
     place: { zone: gateway.zone, region: gateway.region },
     limits: {

@@ -18,6 +18,7 @@ export const DEFAULTS: PortolanConfigInput = {
   gateway: {
     listen: '127.0.0.1:8080',
     listeners: [],
+    http2: true,
     trustedProxies: [],
     defaultBalancer: 'weighted-round-robin',
     limits: { connections: 20_000, head: '32KiB', requestsPerEndpoint: 1_024 },

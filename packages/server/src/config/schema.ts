@@ -34,6 +34,8 @@ const gateway = z.strictObject({
   listeners,
   /** With `role: gateway`: the registry to follow. */
   registry: httpUrl.optional(),
+  /** Whether clients may speak HTTP/2: by ALPN, and without TLS by prior knowledge. */
+  http2: flag,
   /** Peers whose `Forwarded` and `X-Forwarded-*` are believed. */
   trustedProxies: z.array(network, { error: 'expected a list of IP networks' }),
   defaultBalancer: z.enum(BALANCER_NAMES),
