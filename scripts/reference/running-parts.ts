@@ -19,6 +19,7 @@ import { ShutdownStack } from '../../packages/server/src/lifecycle/shutdown-stac
 import { createSwappableAddressPolicy } from '../../packages/server/src/lifecycle/swappable-policy.ts';
 import { startMirror } from '../../packages/server/src/parts/mirror-part.ts';
 import { createMetrics } from '../../packages/server/src/telemetry/metrics.ts';
+import { measureWorkers } from '../../packages/server/src/workers/measure-workers.ts';
 
 export interface MetricRow {
   readonly name: string;
@@ -110,6 +111,7 @@ export async function askRunningParts(): Promise<RunningParts> {
   const registry = await createRegistry({}, { ...deps, store, probes: [] });
   const gateway = createGateway({}, { ...deps, catalogue: registry, resolve: async () => [] });
   await noteMirror();
+  measureWorkers(metrics, { status: () => [] });
   const adapter = createRestAdapter(
     { version: readVersion() },
     {

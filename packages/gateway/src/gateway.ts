@@ -8,7 +8,9 @@ import type {
   Logger,
   Metrics,
   Random,
+  RequestToExplain,
   RouteExplainer,
+  RouteExplanation,
   ServiceKey,
   ServiceView,
   StoredRoute,
@@ -101,6 +103,7 @@ export interface Gateway extends RouteExplainer {
   /** Stops accepting, lets what is under way finish for up to `drainMs`, then cuts the rest. */
   close(options?: { readonly drainMs?: number }): Promise<void>;
   stats(): GatewayStats;
+  explain(request: RequestToExplain): RouteExplanation;
   /**
    * Puts `trustedProxies`, `routeDefaults` and `limits` (but `maxRequestsPerEndpoint`) in force for requests from now on;
    * those under way go on as they began. The other options are read once, by `createGateway`. Throws a RangeError, changing nothing, for an address

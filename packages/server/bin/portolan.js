@@ -3,9 +3,9 @@
 var found = process.versions.node.split('.').map(Number);
 var major = found[0];
 var minor = found[1];
-if (!((major === 22 && minor >= 19) || (major === 24 && minor >= 11) || major >= 26)) {
+if (!((major === 22 && minor >= 20) || (major === 24 && minor >= 11) || major >= 26)) {
   console.error(
-    'portolan: needs Node 22.19, 24.11, 26 or newer; this is ' +
+    'portolan: needs Node 22.20, 24.11, 26 or newer; this is ' +
       process.version +
       '. Inside the repository use `npx portolan`.',
   );

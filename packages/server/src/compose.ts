@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import type { Clock, Random } from '@portolan/core';
-import type { Gateway } from '@portolan/gateway';
 import type { ConfigDocuments } from './config/parse-documents.ts';
 import type { UsableConfig } from './config/usable-config.ts';
 import { createReadinessBoard } from './lifecycle/readiness-board.ts';
@@ -8,13 +7,14 @@ import { type ShutdownOutcome, ShutdownStack } from './lifecycle/shutdown-stack.
 import { StartError } from './lifecycle/start-error.ts';
 import { createSwappableAddressPolicy } from './lifecycle/swappable-policy.ts';
 import { startControl } from './parts/control-part.ts';
+import type { DataPlane } from './parts/data-plane.ts';
 import { firstDialPolicy, refreshDialPolicy } from './parts/dial-policy.ts';
-import { startGateway } from './parts/gateway-part.ts';
 import { startMirror } from './parts/mirror-part.ts';
 import type { RegistryPart } from './parts/registry-part.ts';
 import { createReloader, type ReloadableParts } from './parts/reload.ts';
 import type { ServerContext } from './parts/server-context.ts';
 import { createStatusReport, type ServerUrls, serverUrls } from './parts/server-status.ts';
+import { startDataPlane } from './parts/start-data-plane.ts';
 import type { ServerLogger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 
@@ -89,13 +89,13 @@ async function startParts(
   const { config, stack, stopping } = context;
   const control = await startControl(context);
   refreshDialPolicy(context);
-  let gateway: Gateway | undefined;
+  let gateway: DataPlane | undefined;
   if (config.role === 'gateway') {
     const url = config.gateway.registry;
     if (url === undefined) throw new StartError('role gateway needs the registry to follow');
     const mirror = await startMirror(context, url);
     stopping.throwIfAborted();
-    gateway = await startGateway(context, mirror);
+    gateway = await startDataPlane(context, mirror);
     refreshDialPolicy(context);
     return { control, gateway };
   }
@@ -110,7 +110,7 @@ async function startParts(
   stack.push('control port', control.close);
   stopping.throwIfAborted();
   if (config.role === 'both') {
-    gateway = await startGateway(context, part.registry);
+    gateway = await startDataPlane(context, part.registry);
     refreshDialPolicy(context);
   }
   const refused = await part.apply(documents);

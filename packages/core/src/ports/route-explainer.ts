@@ -97,5 +97,5 @@ export interface RouteExplanation {
 
 /** Says what a gateway would do with a request now; changes nothing, also not whose turn is next. */
 export interface RouteExplainer {
-  explain(request: RequestToExplain): RouteExplanation;
+  explain(request: RequestToExplain): RouteExplanation | Promise<RouteExplanation>;
 }

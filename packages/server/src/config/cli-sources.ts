@@ -6,6 +6,7 @@ export interface ConfigFlags {
   readonly dataDir?: string;
   readonly control?: string;
   readonly gateway?: string;
+  readonly workers?: string;
   readonly role?: string;
   readonly logLevel?: string;
   readonly set?: readonly string[];
@@ -17,6 +18,7 @@ export const FLAGS = [
   { key: 'dataDir', flag: '--data-dir', path: ['store', 'dataDir'] },
   { key: 'control', flag: '--control', path: ['control', 'listen'] },
   { key: 'gateway', flag: '--gateway', path: ['gateway', 'listen'] },
+  { key: 'workers', flag: '--workers', path: ['gateway', 'workers'] },
   { key: 'registry', flag: '--registry', path: ['gateway', 'registry'] },
   { key: 'logLevel', flag: '--log-level', path: ['log', 'level'] },
 ] as const;

@@ -18,6 +18,7 @@ export const DEFAULTS: PortolanConfigInput = {
   gateway: {
     listen: '127.0.0.1:8080',
     listeners: [],
+    workers: 1,
     http2: true,
     trustedProxies: [],
     defaultBalancer: 'weighted-round-robin',

@@ -32,6 +32,8 @@ const gateway = z.strictObject({
   listen: listenAddress,
   /** More ports: TCP, and TLS passed through by server name. */
   listeners,
+  /** Processes that serve it, all at the same address; with 1 the server serves it itself. */
+  workers: count(1, 1_024),
   /** With `role: gateway`: the registry to follow. */
   registry: httpUrl.optional(),
   /** Whether clients may speak HTTP/2: by ALPN, and without TLS by prior knowledge. */

@@ -30,6 +30,10 @@ export async function bind<A extends ListenAddress>(
         cause,
       });
     }
+    if (code === 'ENOTSUP') {
+      const why = 'this system cannot share a port between processes (SO_REUSEPORT)';
+      throw new StartError(`${shown} (${what.name}): ${why}. Set gateway.workers to 1.`, { cause });
+    }
     throw new StartError(`cannot listen at ${shown} (${what.name}): ${code}. ${other}`, { cause });
   }
 }

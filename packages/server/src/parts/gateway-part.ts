@@ -17,12 +17,16 @@ const RESERVE_MS = 2_000;
 export async function startGateway(
   context: ServerContext,
   catalogue: CatalogueReader,
+  /** Signs the cookies of sessions where no file does. */
+  ownKey?: Buffer,
 ): Promise<Gateway> {
   const { createGateway } = await import('@portolan/gateway');
   const { cookieKeyFile } = context.config.gateway;
-  const sessionKey =
-    cookieKeyFile === undefined ? {} : { sessionKey: readCookieKey(cookieKeyFile) };
-  const options = { ...compileGatewayOptions(context.config), ...sessionKey };
+  const sessionKey = cookieKeyFile === undefined ? ownKey : readCookieKey(cookieKeyFile);
+  const options = {
+    ...compileGatewayOptions(context.config),
+    ...(sessionKey ? { sessionKey } : {}),
+  };
   const gateway = createGateway(options, {
     ...context,
     catalogue,

@@ -1,9 +1,8 @@
-import type { Gateway } from '@portolan/gateway';
-import { compileGatewayOptions } from '../config/compile-gateway-options.ts';
 import { compileRegistryOptions } from '../config/compile-registry-options.ts';
 import { diffConfig } from '../config/diff-config.ts';
 import type { UsableConfig } from '../config/usable-config.ts';
 import type { ControlPart } from './control-part.ts';
+import type { DataPlane } from './data-plane.ts';
 import { refreshDialPolicy } from './dial-policy.ts';
 import type { RegistryPart } from './registry-part.ts';
 import type { ServerContext } from './server-context.ts';
@@ -11,7 +10,7 @@ import type { ServerContext } from './server-context.ts';
 /** What a reload reaches. */
 export interface ReloadableParts {
   readonly control: ControlPart;
-  readonly gateway?: Gateway;
+  readonly gateway?: DataPlane;
   readonly registry?: RegistryPart;
 }
 
@@ -39,14 +38,15 @@ export function createReloader(
       gateway: {
         ...config.gateway,
         listen: gateway.listen,
+        workers: gateway.workers,
         ...(gateway.registry === undefined ? {} : { registry: gateway.registry }),
       },
     };
     logger.setLevel(config.log.level);
     parts.control.setAllowedHosts(config.control.allowedHosts);
     refreshDialPolicy(context);
-    parts.gateway?.update(compileGatewayOptions(config));
     for (const reload of context.onReload) reload();
+    await parts.gateway?.configure();
     parts.registry?.registry.updateOptions(compileRegistryOptions(config));
     const refused = (await parts.registry?.apply(documents)) ?? [];
     for (const { path, reason } of refused)

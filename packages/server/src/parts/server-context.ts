@@ -7,6 +7,12 @@ import type { SwappableAddressPolicy } from '../lifecycle/swappable-policy.ts';
 import type { ServerLogger } from '../telemetry/logger.ts';
 import type { ServerMetrics } from '../telemetry/metrics.ts';
 
+/** A listener of `gateway.listeners` that is up. */
+export interface NamedListener extends ListenAddress {
+  readonly name: string;
+  readonly protocol: string;
+}
+
 /** What every part of the server is made with. */
 export interface ServerContext {
   readonly clock: Clock;
@@ -32,6 +38,6 @@ export interface ServerContext {
     control?: ListenAddress;
     gateway?: ListenAddress;
     /** Of `gateway.listeners`. */
-    more?: (ListenAddress & { readonly name: string; readonly protocol: string })[];
+    more?: NamedListener[];
   };
 }

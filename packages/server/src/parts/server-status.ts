@@ -1,6 +1,6 @@
 import type { Registry, ServiceSummary } from '@portolan/core';
-import type { Gateway } from '@portolan/gateway';
 import { formatListenAddress, type ListenAddress } from '../config/value-types.ts';
+import type { DataPlane } from './data-plane.ts';
 import type { ServerContext } from './server-context.ts';
 
 /** Where people and programs find what this process offers. */
@@ -68,7 +68,7 @@ export function createStatusReport(
   context: ServerContext,
   parts: {
     readonly registry: () => Registry | undefined;
-    readonly gateway: () => Gateway | undefined;
+    readonly gateway: () => DataPlane | undefined;
   },
 ): () => object {
   const { clock, config, version } = context;
@@ -94,6 +94,7 @@ export function createStatusReport(
           }
         : {}),
       ...(gateway ? { gateway: gateway.stats() } : {}),
+      ...(gateway?.workers ? { workers: gateway.workers() } : {}),
     };
   };
 }

@@ -14,6 +14,8 @@ export interface ServerLoggerOptions {
   readonly level: LogLevel;
   /** `auto`: readable on a terminal, JSON otherwise. */
   readonly format: 'auto' | 'json' | 'pretty';
+  /** Fields of every line. */
+  readonly fields?: object;
 }
 
 export interface LogTarget {
@@ -45,7 +47,10 @@ export function createServerLogger(
     write: pretty ? (line: string) => target.write(toReadable(line)) : target.write,
   };
   // pino's own level stays at debug and ours is asked first, so that a change reaches existing children too.
-  const root = pino({ level: 'debug', base: null, formatters: levelAsWord(pretty) }, stream);
+  const root = pino(
+    { level: 'debug', base: options.fields ?? null, formatters: levelAsWord(pretty) },
+    stream,
+  );
   const threshold = { value: LEVEL_NUMBERS[options.level] };
   return {
     ...wrap(root, threshold),

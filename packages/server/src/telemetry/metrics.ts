@@ -7,7 +7,10 @@ import type {
   Metrics,
 } from '@portolan/core';
 import {
+  AggregatorRegistry,
   collectDefaultMetrics,
+  type MetricObjectWithValues,
+  type MetricValue,
   Counter as PromCounter,
   Gauge as PromGauge,
   Histogram as PromHistogram,
@@ -21,9 +24,16 @@ export interface MetricsOptions {
   readonly processMetrics: boolean;
 }
 
+/** A metric with the values of its children, as prom-client gives them out; plain data. */
+export type MetricSnapshot = MetricObjectWithValues<MetricValue<string>>;
+
 export interface ServerMetrics extends Metrics {
-  /** The Prometheus text format. */
+  /** The Prometheus text format: our own, and those of other processes added up, label set by label set. */
   render(): Promise<string>;
+  /** Ours only, for another process to add to its own. */
+  snapshot(): Promise<readonly MetricSnapshot[]>;
+  /** Asked at each `render` for the metrics of other processes, a list each. Must not reject. */
+  addProcesses(ask: () => Promise<readonly (readonly MetricSnapshot[])[]>): void;
   readonly contentType: string;
   close(): void;
 }
@@ -34,6 +44,7 @@ const OTHER = 'other';
 export function createMetrics(options: MetricsOptions): ServerMetrics {
   const registry = new Registry();
   const collectors: (() => void)[] = [];
+  const others: (() => Promise<readonly (readonly MetricSnapshot[])[]>)[] = [];
   const made = new Map<string, unknown>();
   if (options.processMetrics)
     collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 20 });
@@ -81,14 +92,42 @@ export function createMetrics(options: MetricsOptions): ServerMetrics {
     onCollect: (callback) => void collectors.push(callback),
     async render() {
       for (const collect of collectors) collect();
-      return await registry.metrics();
+      const lists = (await Promise.all(others.map((ask) => ask()))).flat();
+      if (lists.length === 0) return await registry.metrics();
+      return await renderSum(registry, lists);
     },
+    async snapshot() {
+      for (const collect of collectors) collect();
+      return await registry.getMetricsAsJSON();
+    },
+    addProcesses: (ask) => void others.push(ask),
     contentType: registry.contentType,
     close() {
       collectors.length = 0;
+      others.length = 0;
       registry.clear();
     },
   };
+}
+
+/** Metrics of one process only stay as they are; those that several have are added up. */
+async function renderSum(
+  registry: Registry,
+  lists: readonly (readonly MetricSnapshot[])[],
+): Promise<string> {
+  const elsewhere = new Set(lists.flatMap((list) => list.map(({ name }) => name)));
+  const own = await registry.getMetricsAsJSON();
+  const shared = own.filter(({ name }) => elsewhere.has(name));
+  const texts = own
+    .filter(({ name }) => !elsewhere.has(name))
+    .map(({ name }) => registry.getSingleMetricAsString(name));
+  const sum = sumMetrics([shared, ...lists]);
+  return `${[...(await Promise.all(texts)), (await sum.metrics()).trimEnd()].join('\n\n')}\n`;
+}
+
+/** What all of them have counted together. */
+export function sumMetrics(lists: readonly (readonly MetricSnapshot[])[]): Registry {
+  return AggregatorRegistry.aggregate(lists.map((list) => [...list]));
 }
 
 function names(metric: MetricOptions) {

@@ -38,7 +38,7 @@ export function routeExplanationOperations({ explainer }: RestContext): Operatio
         },
       },
       errors: ['GATEWAY_ABSENT'],
-      handle({ request }) {
+      async handle({ request }) {
         const { query } = request;
         const url = query.get('url');
         if (url === null) throw queryError('url', 'a URL');
@@ -52,7 +52,8 @@ export function routeExplanationOperations({ explainer }: RestContext): Operatio
           });
         }
         const method = query.get('method') ?? 'GET';
-        return jsonReply(toExplanationJson(gateway.explain({ method, url, headers, source })));
+        const explanation = await gateway.explain({ method, url, headers, source });
+        return jsonReply(toExplanationJson(explanation));
       },
     },
   ];
