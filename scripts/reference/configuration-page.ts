@@ -53,9 +53,11 @@ function valueAt(path: readonly string[]): unknown {
 /** What the schema says when it is given something that no setting takes. */
 function expectation(path: readonly string[]): string {
   const wrong = structuredClone(DEFAULTS) as Record<string, unknown>;
-  const parent = path
-    .slice(0, -1)
-    .reduce((value, key) => value[key] as Record<string, unknown>, wrong);
+  const parent = path.slice(0, -1).reduce((value, key) => {
+    // A section that is absent by default.
+    value[key] ??= {};
+    return value[key] as Record<string, unknown>;
+  }, wrong);
   parent[path.at(-1) ?? ''] = Symbol.for('nothing takes this');
   const message = configSchema.safeParse(wrong).error?.issues[0]?.message ?? '';
   const options = /^Invalid option: expected one of (.*)$/.exec(message)?.[1];

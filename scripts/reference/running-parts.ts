@@ -17,6 +17,7 @@ import { createControlListener } from '../../packages/server/src/control/control
 import { createReadinessBoard } from '../../packages/server/src/lifecycle/readiness-board.ts';
 import { ShutdownStack } from '../../packages/server/src/lifecycle/shutdown-stack.ts';
 import { createSwappableAddressPolicy } from '../../packages/server/src/lifecycle/swappable-policy.ts';
+import { startAccessLog } from '../../packages/server/src/parts/access-log.ts';
 import { startMirror } from '../../packages/server/src/parts/mirror-part.ts';
 import { createMetrics } from '../../packages/server/src/telemetry/metrics.ts';
 import { measureWorkers } from '../../packages/server/src/workers/measure-workers.ts';
@@ -111,6 +112,7 @@ export async function askRunningParts(): Promise<RunningParts> {
   const registry = await createRegistry({}, { ...deps, store, probes: [] });
   const gateway = createGateway({}, { ...deps, catalogue: registry, resolve: async () => [] });
   await noteMirror();
+  await noteAccessLog();
   measureWorkers(metrics, { status: () => [] });
   const adapter = createRestAdapter(
     { version: readVersion() },
@@ -138,8 +140,24 @@ export async function askRunningParts(): Promise<RunningParts> {
   /** The mirror registers its metrics as it starts; it is stopped before it reaches anybody. */
   async function noteMirror(): Promise<void> {
     const stopping = new AbortController();
+    const started = startMirror(contextOf(stopping.signal), 'http://127.0.0.1:1').catch(
+      () => undefined,
+    );
+    stopping.abort();
+    await started;
+  }
+
+  async function noteAccessLog(): Promise<void> {
+    const context = contextOf(new AbortController().signal);
+    const accessLog = { format: 'json', path: 'stdout', sampling: 1, headers: [] } as const;
+    const gateway = { ...config.gateway, accessLog: { ...accessLog, headers: [] } };
+    await startAccessLog({ ...context, config: { ...config, gateway } });
+    await context.stack.close(0);
+  }
+
+  function contextOf(stopping: AbortSignal) {
     const stack = new ShutdownStack({ clock, logger });
-    const context = {
+    return {
       ...deps,
       logger: { ...logger, setLevel: () => undefined },
       version: readVersion(),
@@ -148,13 +166,10 @@ export async function askRunningParts(): Promise<RunningParts> {
       addressPolicy: createSwappableAddressPolicy(addressPolicy),
       readiness: createReadinessBoard(),
       stack,
-      stopping: stopping.signal,
+      stopping,
       sharesPorts: false,
       onReload: [],
       listeners: {},
     };
-    const started = startMirror(context, 'http://127.0.0.1:1').catch(() => undefined);
-    stopping.abort();
-    await started;
   }
 }

@@ -1,3 +1,4 @@
+export { type AccessLogFormat, accessRecordFormatter } from './access-log/format-access-record.ts';
 export { createGateway, type Gateway, type GatewayDeps, type GatewayStats } from './gateway.ts';
 export { DEFAULT_PROXY_LIMITS, type GatewayOptions } from './gateway-options.ts';
 export { GATEWAY_ERRORS, type GatewayErrorCode } from './proxy/gateway-errors.ts';

@@ -440,10 +440,11 @@ export class Exchange
       receivedBytes: this.#received,
       sentBytes: this.#delivery?.bytes ?? 0,
       route: this.#found?.route.name,
-      endpoint: forwarding?.endpoint?.key,
+      endpoint: forwarding?.endpoint,
       tries: forwarding?.tries ?? 0,
       durationMs: this.#context.clock.now() - this.#startedMs,
       errorCode: this.#errorCode,
+      head: this.#server.head,
     });
   }
 }

@@ -1,5 +1,5 @@
 import type { Clock, Logger, Random } from '@portolan/core';
-import type { ConnectionPool, ExchangeProtocol } from '@portolan/http';
+import type { ConnectionPool, ExchangeProtocol, RequestHead } from '@portolan/http';
 import type { CompiledRoute } from '../routing/compiled-route.ts';
 import type { RouteQuery } from '../routing/route-match.ts';
 import type { SessionTokens } from '../upstream/session-tokens.ts';
@@ -45,10 +45,13 @@ export interface AccessRecord {
   readonly receivedBytes: number;
   readonly sentBytes: number;
   readonly route: string | undefined;
-  readonly endpoint: string | undefined;
+  /** The last that was asked. */
+  readonly endpoint: Pick<UpstreamEndpoint, 'id' | 'address' | 'port'> | undefined;
   readonly tries: number;
   readonly durationMs: number;
   readonly errorCode: string | undefined;
+  /** As received; what a log takes of it is its own affair. */
+  readonly head: RequestHead;
 }
 
 /** What all exchanges of a gateway share. */

@@ -28,6 +28,32 @@ const control = z.strictObject({
   }),
 });
 
+const CREDENTIALS = ['authorization', 'cookie', 'proxy-authorization'];
+
+const accessLog = z.strictObject({
+  format: z.enum(['json', 'common', 'combined']).default('json'),
+  /** A file, appended to and opened anew at each reload; `stdout` is standard output. */
+  path: z
+    .string({ error: 'expected a file' })
+    .min(1, { error: 'expected a file' })
+    .default('stdout'),
+  /** Share of the requests that is written; those that failed (no answer, 5xx, an error of the gateway) always are. */
+  sampling: share().default(1),
+  /** Request headers to write as well; JSON only. */
+  headers: z
+    .array(
+      z
+        .string({ error: 'expected a header name' })
+        .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'expected a header name' })
+        .transform((name) => name.toLowerCase())
+        .refine((name) => !CREDENTIALS.includes(name), {
+          error: 'expected a header that does not carry credentials',
+        }),
+      { error: 'expected a list of header names' },
+    )
+    .default([]),
+});
+
 const gateway = z.strictObject({
   listen: listenAddress,
   /** More ports: TCP, and TLS passed through by server name. */
@@ -81,6 +107,8 @@ const gateway = z.strictObject({
   }),
   /** How long requests under way may take to finish at shutdown. */
   drain: duration(),
+  /** Absent: none is written. */
+  accessLog: accessLog.optional(),
 });
 
 const leaseTimes = z.strictObject({

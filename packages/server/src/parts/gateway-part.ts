@@ -6,6 +6,7 @@ import { compileTcpListener } from '../config/compile-tcp-listener.ts';
 import type { CarriedListenerConfig } from '../config/listener-schema.ts';
 import type { ListenAddress } from '../config/value-types.ts';
 import { bind } from '../lifecycle/bind.ts';
+import { startAccessLog } from './access-log.ts';
 import { readCookieKey } from './cookie-key.ts';
 import { startHttpsListener } from './https-listener.ts';
 import type { ServerContext } from './server-context.ts';
@@ -22,10 +23,12 @@ export async function startGateway(
 ): Promise<Gateway> {
   const { createGateway } = await import('@portolan/gateway');
   const { cookieKeyFile } = context.config.gateway;
+  const accessLog = await startAccessLog(context);
   const sessionKey = cookieKeyFile === undefined ? ownKey : readCookieKey(cookieKeyFile);
   const options = {
     ...compileGatewayOptions(context.config),
     ...(sessionKey ? { sessionKey } : {}),
+    ...(accessLog ? { accessLog } : {}),
   };
   const gateway = createGateway(options, {
     ...context,

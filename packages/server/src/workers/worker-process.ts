@@ -31,8 +31,7 @@ const MAIN = fileURLToPath(
 export const forkWorker: StartWorkerProcess = (listener) => {
   const child: ChildProcess = fork(MAIN, [], {
     serialization: 'advanced',
-    // Its words are log lines; standard output is the server's own.
-    stdio: ['ignore', 2, 2, 'ipc'],
+    stdio: ['ignore', 1, 2, 'ipc'],
   });
   let ended = false;
   const end = (how: string): void => {
