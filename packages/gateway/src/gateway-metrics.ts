@@ -8,6 +8,7 @@ export interface GatewayMetrics {
   ejections(service: string): Counter;
   unrouted(status: number): void;
   tcpConnections(listener: string, outcome: string): Counter;
+  shed(reason: string): Counter;
 }
 
 const STATUS_CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'];
@@ -43,6 +44,11 @@ export function createGatewayMetrics(
     help: 'Connections of TCP listeners by what became of them.',
     labelNames: ['listener', 'outcome'],
   });
+  const shed = metrics.counter({
+    name: 'portolan_gateway_shed_total',
+    help: 'Requests refused because the gateway had enough to do, by what there was too much of.',
+    labelNames: ['reason'],
+  });
   const connections = metrics
     .gauge({ name: 'portolan_gateway_connections', help: 'Open client connections.' })
     .labels();
@@ -72,6 +78,7 @@ export function createGatewayMetrics(
     retries: retries.labels(),
     ejections: (service) => ejections.labels(service),
     tcpConnections: (listener, outcome) => tcpConnections.labels(listener, outcome),
+    shed: (reason) => shed.labels(reason),
     unrouted: (status) => route('(none)').requests[Math.floor(status / 100)]?.inc(),
   };
 }

@@ -5,6 +5,7 @@ import {
   type RetryBudgetOptions,
 } from '@portolan/core';
 import type { HttpServerLimits, PoolLimits } from '@portolan/http';
+import type { OverloadOptions } from './overload/overload-guard.ts';
 import type { AccessRecord, ProxyLimits } from './proxy/proxy-context.ts';
 import { DEFAULT_ROUTE, type RouteDefaults } from './routing/compiled-route.ts';
 import {
@@ -29,6 +30,7 @@ export interface GatewayOptions {
   readonly routeDefaults?: Partial<RouteDefaults>;
   /** Where this gateway is, for policies that prefer what is near. */
   readonly place?: Place;
+  readonly overload?: Partial<OverloadOptions>;
   /** Signs the cookies that keep a caller with an instance; the same for all gateways of a cluster. Default: one of this process. */
   readonly sessionKey?: Buffer;
   /** Called after each exchange. Off by default: it costs an object a request. */
@@ -56,6 +58,7 @@ export interface CompiledGatewayOptions {
   readonly routeDefaults: RouteDefaults;
   readonly accessLog: ((record: AccessRecord) => void) | undefined;
   readonly place: Place;
+  readonly overload: OverloadOptions;
   readonly sessionKey: Buffer | undefined;
 }
 
@@ -80,6 +83,7 @@ export function compileGatewayOptions(options: GatewayOptions): CompiledGatewayO
     routeDefaults: { ...DEFAULT_ROUTE, ...options.routeDefaults },
     accessLog: options.accessLog,
     place: options.place ?? { zone: undefined, region: undefined },
+    overload: { maxRequests: 20_000, lagMs: 250, ...options.overload },
     sessionKey: options.sessionKey,
   };
 }

@@ -1,16 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type {
-  AddressPolicy,
-  CatalogueReader,
   CatalogueUpdate,
-  Clock,
   DestinationRef,
-  Logger,
-  Metrics,
-  Random,
-  RequestToExplain,
-  RouteExplainer,
-  RouteExplanation,
   ServiceKey,
   ServiceView,
   StoredRoute,
@@ -24,13 +15,14 @@ import {
   createTlsListener,
   TimerWheel,
   type TlsListener,
-  type TlsListenerOptions,
 } from '@portolan/http';
 import { explainRequest } from './explain/explain-request.ts';
 import { createRouteFilters } from './filters/route-filters.ts';
+import type { Gateway, GatewayDeps } from './gateway-api.ts';
 import { createGatewayMetrics } from './gateway-metrics.ts';
 import { compileGatewayOptions, type GatewayOptions } from './gateway-options.ts';
 import { translateGrpcWeb } from './grpc-web/grpc-web-exchange.ts';
+import { createOverloadGuard } from './overload/overload-guard.ts';
 import { createAsker } from './proxy/ask-service.ts';
 import { Deadlines } from './proxy/deadlines.ts';
 import { Exchange } from './proxy/exchange.ts';
@@ -42,83 +34,15 @@ import { type CompiledRoute, compileRoute, nameRoute } from './routing/compiled-
 import { matchedPathOf, type RouteQuery } from './routing/route-match.ts';
 import { createRouteTable, type RouteTable } from './routing/route-table.ts';
 import { createZeroConfigRoutes } from './routing/zero-config-routes.ts';
-import { createTcpListeners, type TcpListenerOptions } from './tcp/tcp-listeners.ts';
+import { createTcpListeners } from './tcp/tcp-listeners.ts';
 import { createEndpointTransports } from './transport/endpoint-transport.ts';
 import type { Cluster } from './upstream/cluster.ts';
 import { createDialledAddresses } from './upstream/dialled-addresses.ts';
-import { createEndpointResolver, type Resolve } from './upstream/endpoint-resolver.ts';
+import { createEndpointResolver } from './upstream/endpoint-resolver.ts';
 import { createPolicyBook, transportPolicy } from './upstream/policy-book.ts';
 import { createSessionTokens } from './upstream/session-tokens.ts';
 import { createUpstream, type Upstream } from './upstream/upstream.ts';
 import { createUpstreams } from './upstream/upstreams.ts';
-
-export interface GatewayDeps {
-  readonly catalogue: CatalogueReader;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly logger: Logger;
-  readonly metrics: Metrics;
-  readonly addressPolicy: AddressPolicy;
-  readonly resolve: Resolve;
-}
-
-/** What the gateway is doing now. */
-export interface GatewayStats {
-  readonly connections: number;
-  readonly busyConnections: number;
-  readonly activeRequests: number;
-  readonly routes: number;
-  readonly services: number;
-  readonly endpoints: number;
-  readonly ejected: number;
-}
-
-export interface ListenOptions {
-  /** The port is shared with other processes that say so too. */
-  readonly reusePort?: boolean;
-}
-
-/** The data plane: one listener that forwards to what the catalogue knows. */
-export interface Gateway extends RouteExplainer {
-  /** Resolves with the bound port once requests are served. */
-  listen(
-    host: string,
-    port: number,
-    options?: ListenOptions,
-  ): Promise<{ readonly host: string; readonly port: number }>;
-  /** Ends TLS and serves what is in it as `listen` does. Throws an Error for certificates that cannot be used. */
-  listenTls(
-    options: Omit<TlsListenerOptions, 'http2'>,
-    host: string,
-    port: number,
-    listening?: ListenOptions,
-  ): Promise<TlsListening>;
-  /** Carries connections to a service as they are; before or after `listen`. Throws a RangeError for options that cannot be read. */
-  listenTcp(
-    options: TcpListenerOptions,
-    host: string,
-    port: number,
-    listening?: ListenOptions,
-  ): Promise<{ readonly host: string; readonly port: number }>;
-  /** Stops accepting, lets what is under way finish for up to `drainMs`, then cuts the rest. */
-  close(options?: { readonly drainMs?: number }): Promise<void>;
-  stats(): GatewayStats;
-  explain(request: RequestToExplain): RouteExplanation;
-  /**
-   * Puts `trustedProxies`, `routeDefaults` and `limits` (but `maxRequestsPerEndpoint`) in force for requests from now on;
-   * those under way go on as they began. The other options are read once, by `createGateway`. Throws a RangeError, changing nothing, for an address
-   * that cannot be read.
-   */
-  update(options: GatewayOptions): void;
-}
-
-/** A TLS listener that is up. */
-export interface TlsListening {
-  readonly host: string;
-  readonly port: number;
-  /** Other certificates from now on. Throws, changing nothing, for what cannot be used. */
-  update(options: Pick<TlsListenerOptions, 'certificates' | 'clientCaPem'>): void;
-}
 
 const FIRST_RESOLVE_LIMIT_MS = 2_000;
 
@@ -301,6 +225,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       : { route, matchedPath: service.prefix, rewritePrefix: '' };
   }
 
+  const guard = createOverloadGuard(compiled.overload, { clock, random, shed: metrics.shed });
   const context: ProxyContext = {
     clock,
     random,
@@ -317,7 +242,12 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     mayDial: (endpoint) =>
       endpoint.ip !== undefined && deps.addressPolicy.check(endpoint.ip, endpoint.port).allowed,
     countRetry: () => metrics.retries.inc(),
-    countUnrouted: metrics.unrouted,
+    admit: guard.admit,
+    ended(route, status) {
+      guard.ended();
+      if (route) route.metrics.requests[Math.floor(status / 100)]?.inc();
+      else metrics.unrouted(status);
+    },
     accessLog: compiled.accessLog,
   };
 
@@ -396,6 +326,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       if (drainMs > 0) await Promise.all([server.drain(drainMs), tcp.drain(drainMs)]);
       else await Promise.all([server.close(), tcp.close()]);
       unsubscribe();
+      guard.close();
       firstResolveLimit?.cancel();
       upstreams.close();
       resolver.close();

@@ -1,5 +1,6 @@
 export { type AccessLogFormat, accessRecordFormatter } from './access-log/format-access-record.ts';
-export { createGateway, type Gateway, type GatewayDeps, type GatewayStats } from './gateway.ts';
+export { createGateway } from './gateway.ts';
+export type { Gateway, GatewayDeps, GatewayStats } from './gateway-api.ts';
 export { DEFAULT_PROXY_LIMITS, type GatewayOptions } from './gateway-options.ts';
 export { GATEWAY_ERRORS, type GatewayErrorCode } from './proxy/gateway-errors.ts';
 export type { AccessRecord, ProxyLimits } from './proxy/proxy-context.ts';

@@ -123,6 +123,10 @@ export class Exchange
 
   start(): void {
     const { head } = this.#server;
+    if (!this.#context.admit()) {
+      this.#fail('OVERLOADED');
+      return;
+    }
     try {
       const target = canonicalTarget(head.target);
       this.path = target.path;
@@ -418,15 +422,11 @@ export class Exchange
     this.#delivery?.close();
     for (const copy of this.#mirrored) copy.abort();
     this.#filters?.end();
-    const { status } = this.#server;
-    const metrics = this.#found?.route.metrics;
-    if (metrics) metrics.requests[Math.floor(status / 100)]?.inc();
-    else this.#context.countUnrouted(status);
-    const { accessLog } = this.#context;
-    if (accessLog) this.#log(accessLog, status);
+    this.#context.ended(this.#found?.route, this.#server.status);
+    if (this.#context.accessLog) this.#log(this.#context.accessLog);
   }
 
-  #log(accessLog: NonNullable<ProxyContext['accessLog']>, status: number): void {
+  #log(accessLog: NonNullable<ProxyContext['accessLog']>): void {
     const forwarding = this.#forwarding;
     accessLog({
       requestId: this.#requestId,
@@ -436,7 +436,7 @@ export class Exchange
       peer: this.#peer.ip,
       protocol: this.#server.protocol,
       secure: this.#server.secure,
-      status,
+      status: this.#server.status,
       receivedBytes: this.#received,
       sentBytes: this.#delivery?.bytes ?? 0,
       route: this.#found?.route.name,

@@ -10,6 +10,7 @@ export const GATEWAY_ERRORS = {
     message: 'The service has no endpoint that may take requests',
   },
   UPSTREAM_OVERFLOW: { status: 503, message: 'Every endpoint is at its limit of requests' },
+  OVERLOADED: { status: 503, message: 'The gateway has as much to do as it can' },
   SHUTTING_DOWN: { status: 503, message: 'The gateway is shutting down' },
   UPSTREAM_CONNECT_FAILED: { status: 502, message: 'No connection to the upstream could be made' },
   UPSTREAM_TLS_FAILED: {

@@ -69,6 +69,9 @@ export interface ProxyContext {
   /** Whether the address may be dialled now. */
   mayDial(endpoint: UpstreamEndpoint): boolean;
   countRetry(): void;
-  countUnrouted(status: number): void;
+  /** Counts an exchange in; false when it is to be refused at once. */
+  admit(): boolean;
+  /** Counts it out, with the status of its answer; `route` is absent when none was found. */
+  ended(route: CompiledRoute | undefined, status: number): void;
   accessLog: ((record: AccessRecord) => void) | undefined;
 }

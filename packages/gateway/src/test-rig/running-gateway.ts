@@ -2,7 +2,8 @@ import { createServer, type IncomingMessage, request, type Server } from 'node:h
 import type { AddressInfo } from 'node:net';
 import { type Clock, NO_LOGGER, NO_METRICS } from '@portolan/core';
 import { seededRandom } from '@portolan/testing';
-import { createGateway, type Gateway, type GatewayDeps } from '../gateway.ts';
+import { createGateway } from '../gateway.ts';
+import type { Gateway, GatewayDeps } from '../gateway-api.ts';
 import type { GatewayOptions } from '../gateway-options.ts';
 import { SettableCatalogue } from './settable-catalogue.ts';
 

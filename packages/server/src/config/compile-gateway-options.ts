@@ -22,6 +22,7 @@ export function compileGatewayOptions({ gateway }: PortolanConfig): GatewayOptio
       // Behind a load balancer every client has its address.
       maxConnectionsPerIp: limits.connections,
     },
+    overload: { maxRequests: gateway.overload.requests, lagMs: gateway.overload.lag },
     pool: { connectTimeoutMs: timeouts.connect },
     outlier: {
       // Refused connections still leave rotation: trying them costs a round trip and never an answer.

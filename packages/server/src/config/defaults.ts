@@ -23,6 +23,7 @@ export const DEFAULTS: PortolanConfigInput = {
     trustedProxies: [],
     defaultBalancer: 'weighted-round-robin',
     limits: { connections: 20_000, head: '32KiB', requestsPerEndpoint: 1_024 },
+    overload: { requests: 20_000, lag: '250ms' },
     timeouts: { head: '10s', idle: '75s', connect: '2s', request: '60s' },
     retries: { attempts: 2, budgetShare: 0.2, budgetMinimum: 10 },
     outlier: {

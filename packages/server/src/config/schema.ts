@@ -81,6 +81,13 @@ const gateway = z.strictObject({
     /** Requests under way to one endpoint. */
     requestsPerEndpoint: count(1, 1_000_000),
   }),
+  /** When to refuse requests with 503 rather than serve all of them late. */
+  overload: z.strictObject({
+    /** Requests under way, WebSockets among them; for each worker. */
+    requests: count(1, 10_000_000),
+    /** Lag of the event loop from which on some are refused, and all at twice as much; 0: never. */
+    lag: duration(),
+  }),
   timeouts: z.strictObject({
     head: duration({ atLeastMs: 1 }),
     idle: duration({ atLeastMs: 1 }),
