@@ -160,6 +160,7 @@ export {
 export { type BackoffOptions, backoffMs, DEFAULT_RETRY_BACKOFF } from './resilience/backoff.ts';
 export {
   DEFAULT_OUTLIER_OPTIONS,
+  ejectBySuccessRate,
   newOutlierState,
   noteOutlierSignal,
   type OutlierOptions,

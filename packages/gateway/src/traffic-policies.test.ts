@@ -175,3 +175,33 @@ describe('slow start', () => {
     expect(clock.pending).toBe(0);
   });
 });
+
+describe('ejection by success rate', () => {
+  it('leaves an instance alone that answers worse than the others', async () => {
+    const clock = new TurnableClock();
+    let turn = 0;
+    const bad = await anUpstream((_req, res) => {
+      turn++;
+      res.statusCode = turn % 2 === 0 ? 500 : 200;
+      res.end('bad');
+    });
+    const good = await anUpstream((_req, res) => res.end('good'));
+    const { port, catalogue } = await aGateway({}, { clock });
+    const instances = Array.from({ length: 5 }, (_, at) => anInstance(good.port, { id: `g${at}` }));
+    catalogue.set('web', [...instances, anInstance(bad.port, { id: 'bad' })]);
+    catalogue.setPolicies([
+      aPolicy({
+        outlier: { successRateDeviations: 1.9, successRateRequests: 10, intervalMs: 1_000 },
+      }),
+    ]);
+    const bodies = async (requests: number): Promise<number> => {
+      let count = 0;
+      for (let at = 0; at < requests; at++) if ((await ask(port, '/web/')).body === 'bad') count++;
+      return count;
+    };
+    expect(await bodies(120)).toBe(20);
+    await clock.advance(1_001);
+    await ask(port, '/web/');
+    expect(await bodies(60)).toBe(0);
+  });
+});

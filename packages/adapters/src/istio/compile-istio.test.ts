@@ -127,7 +127,6 @@ spec:
     expect(problems).toEqual([]);
     expect(warnings.map(({ path }) => path)).toEqual([
       'spec.trafficPolicy.connectionPool.tcp.maxConnections',
-      'spec.trafficPolicy.outlierDetection.interval',
     ]);
     expect(documents).toMatchObject([
       {
@@ -138,7 +137,12 @@ spec:
           hash: { cookie: 'user', ttl: '0s' },
           limits: { maxRequests: 1000, maxRetries: 3 },
           transport: { connectTimeout: '30ms', tls: { serverName: 'reviews.example' } },
-          outlier: { consecutiveFailures: 7, baseEjection: '15m', maxEjectedShare: 0.1 },
+          outlier: {
+            consecutive5xx: 7,
+            interval: '5m',
+            baseEjection: '15m',
+            maxEjectedShare: 0.1,
+          },
         },
       },
     ]);

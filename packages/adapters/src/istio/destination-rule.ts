@@ -167,17 +167,18 @@ function outlier(reader: DocumentReader, value: unknown, path: Path): Members {
     'splitExternalLocalOriginErrors',
     'consecutiveLocalOriginFailures',
   ]);
-  const failures = rule.consecutiveGatewayErrors ?? rule.consecutive5xxErrors;
-  for (const name of [
-    'interval',
-    'splitExternalLocalOriginErrors',
-    'consecutiveLocalOriginFailures',
-  ]) {
+  for (const name of ['splitExternalLocalOriginErrors', 'consecutiveLocalOriginFailures']) {
     if (rule[name] !== undefined) reader.warn([...path, name], 'is not applied');
   }
   return {
     outlier: {
-      ...(failures === undefined ? {} : { consecutiveFailures: failures }),
+      ...(rule.consecutiveGatewayErrors === undefined
+        ? {}
+        : { consecutiveFailures: rule.consecutiveGatewayErrors }),
+      ...(rule.consecutive5xxErrors === undefined
+        ? {}
+        : { consecutive5xx: rule.consecutive5xxErrors }),
+      ...(rule.interval === undefined ? {} : { interval: rule.interval }),
       ...(rule.baseEjectionTime === undefined ? {} : { baseEjection: rule.baseEjectionTime }),
       ...(typeof rule.maxEjectionPercent === 'number'
         ? { maxEjectedShare: rule.maxEjectionPercent / 100 }

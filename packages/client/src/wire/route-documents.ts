@@ -168,6 +168,11 @@ export interface TrafficSettingsBody
     readonly baseEjection?: WireDuration;
     readonly maxEjection?: WireDuration;
     readonly maxEjectedShare?: number;
+    readonly consecutive5xx?: number;
+    readonly interval?: WireDuration;
+    readonly successRateDeviations?: number;
+    readonly successRateRequests?: number;
+    readonly successRateEndpoints?: number;
   };
   readonly transport?: Omit<TransportPolicy, 'connectTimeoutMs'> & {
     readonly connectTimeout?: WireDuration;

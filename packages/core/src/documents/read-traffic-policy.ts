@@ -57,6 +57,11 @@ const settings = {
   outlier: optional(
     objectOf<Partial<OutlierOptions>>({
       consecutiveFailures: optional(numberShape),
+      consecutive5xx: optional(numberShape),
+      intervalMs: optional(numberShape),
+      successRateDeviations: optional(numberShape),
+      successRateRequests: optional(numberShape),
+      successRateEndpoints: optional(numberShape),
       baseEjectionMs: optional(numberShape),
       connectEjectionMs: optional(numberShape),
       maxRefusedEjectionMs: optional(numberShape),

@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   DEFAULT_OUTLIER_OPTIONS,
+  ejectBySuccessRate,
   newOutlierState,
   noteOutlierSignal,
   type OutlierSignal,
@@ -110,5 +111,62 @@ describe('outlier detection', () => {
     tryReadmit(state, returnedMs);
     noteOutlierSignal(state, 'connect-failure', returnedMs + 3_000, alone, options);
     expect(state.ejections).toBe(3);
+  });
+
+  it('counts other answers of 5xx in a row only when told to', () => {
+    const five = newOutlierState();
+    for (let turn = 0; turn < 50; turn++) {
+      expect(noteOutlierSignal(five, 'server-error', 0, alone, options)).toBe(false);
+    }
+    const strict = { ...options, consecutive5xx: 3 };
+    const state = newOutlierState();
+    noteOutlierSignal(state, 'server-error', 0, alone, strict);
+    noteOutlierSignal(state, 'failure', 0, alone, strict);
+    expect(noteOutlierSignal(state, 'server-error', 0, alone, strict)).toBe(true);
+    expect(state.ejectedUntilMs).toBe(strict.baseEjectionMs);
+  });
+
+  describe('by success rate', () => {
+    const rules = { ...options, successRateDeviations: 1.9, successRateRequests: 100 };
+    const stateOf = (answers: number, good: number) => ({
+      ...newOutlierState(),
+      answers,
+      goodAnswers: good,
+    });
+    const judge = (states: ReturnType<typeof stateOf>[], over: Partial<typeof rules> = {}) =>
+      ejectBySuccessRate(states, 0, { total: states.length, ejected: 0 }, { ...rules, ...over });
+
+    it('ejects the one that is far below the others, and begins a new interval', () => {
+      const states = [99, 100, 98, 99, 100, 60].map((good) => stateOf(100, good));
+      expect(judge(states)).toEqual([states[5]]);
+      expect(states.map(({ answers }) => answers)).toEqual([0, 0, 0, 0, 0, 0]);
+      expect(states[5]?.ejectedUntilMs).toBe(rules.baseEjectionMs);
+    });
+
+    it('ejects none when all are alike, however bad', () => {
+      expect(judge(Array.from({ length: 6 }, () => stateOf(100, 10)))).toEqual([]);
+    });
+
+    it('compares only those with enough answers, and nothing among too few', () => {
+      const few = [100, 100, 100, 100].map((good) => stateOf(100, good));
+      expect(judge([...few, stateOf(99, 0)])).toEqual([]);
+    });
+
+    it('never takes out more than the share', () => {
+      void fc.assert(
+        fc.property(
+          fc.array(fc.nat(200), { minLength: 5, maxLength: 30 }),
+          fc.nat(10),
+          (goods, ejected) => {
+            const states = goods.map((good) => stateOf(200, good));
+            const others = { total: states.length + ejected, ejected };
+            const lax = { ...rules, successRateDeviations: 0.01 };
+            const out = ejectBySuccessRate(states, 0, others, lax).length;
+            const allowed = Math.max(1, Math.floor(others.total / 2));
+            expect(out === 0 || out + ejected <= allowed).toBe(true);
+          },
+        ),
+      );
+    });
   });
 });

@@ -83,6 +83,7 @@ describe('the guard against overload', () => {
 
   test('takes a single pause for no overload', () => {
     const { clock, guard } = guarding();
+    guard.admit();
     clock.fire(300);
     expect(guard.lagMs).toBeCloseTo(90);
     expect(admitted(guard)).toBe(1);
@@ -90,6 +91,7 @@ describe('the guard against overload', () => {
 
   test('refuses more the longer the loop lags, and everything at twice the limit', () => {
     const { clock, guard, shed } = guarding();
+    guard.admit();
     const shares: number[] = [];
     for (const lateMs of [100, 130, 160, 200]) {
       for (let at = 0; at < 30; at++) clock.fire(lateMs);
@@ -106,11 +108,22 @@ describe('the guard against overload', () => {
 
   test('does not look at the lag when told so, and leaves no timer', () => {
     const off = guarding({ lagMs: 0 });
-    expect(off.clock.pending).toBe(false);
     expect(admitted(off.guard)).toBe(1);
+    expect(off.clock.pending).toBe(false);
     const { clock, guard } = guarding();
-    clock.fire(0);
+    guard.admit();
     guard.close();
     expect(clock.pending).toBe(false);
+  });
+
+  test('looks at it only while requests are under way', () => {
+    const { clock, guard } = guarding();
+    expect(clock.pending).toBe(false);
+    guard.admit();
+    clock.fire(50);
+    expect(clock.pending).toBe(true);
+    guard.ended();
+    clock.fire(50);
+    expect([clock.pending, guard.lagMs]).toEqual([false, 0]);
   });
 });

@@ -38,13 +38,19 @@ export function createOverloadGuard(
   const shedForLag = deps.shed('lag');
   let underWay = 0;
   let lagMs = 0;
-  let dueMs = clock.now() + SAMPLE_EVERY_MS;
+  let dueMs = 0;
+  /** Only while requests are under way. */
   let timer: TimerHandle | undefined;
-  if (limitMs > 0) timer = clock.setTimer(SAMPLE_EVERY_MS, sample);
 
   function sample(): void {
     const late = Math.max(0, clock.now() - dueMs);
     lagMs += (late - lagMs) * SMOOTHING;
+    timer = undefined;
+    if (underWay > 0) sampleLater();
+    else lagMs = 0;
+  }
+
+  function sampleLater(): void {
     dueMs = clock.now() + SAMPLE_EVERY_MS;
     timer = clock.setTimer(SAMPLE_EVERY_MS, sample);
   }
@@ -52,6 +58,7 @@ export function createOverloadGuard(
   return {
     admit() {
       underWay += 1;
+      if (limitMs > 0 && timer === undefined) sampleLater();
       if (underWay > maxRequests) {
         shedForRequests.inc();
         return false;

@@ -3,6 +3,7 @@ import {
   type AttemptOutcome,
   backoffMs,
   DEFAULT_RETRY_BACKOFF,
+  type OutlierSignal,
   type RetryBudget,
   type TimerHandle,
 } from '@portolan/core';
@@ -158,7 +159,7 @@ export class Forwarding implements AttemptOwner {
   onResponseHead(attempt: Attempt, head: ResponseHead): void {
     const { upstream } = attempt.destination;
     const failed = head.status >= 502 && head.status <= 504;
-    upstream.note(attempt.endpoint, failed ? 'failure' : 'success');
+    upstream.note(attempt.endpoint, toSignal(head.status));
     this.#settle(attempt, failed ? 'failure' : 'success');
     if (this.#request.route.retries.looksAtAnswers && this.#retriesInstead(attempt, head)) return;
     this.#won(attempt);
@@ -433,4 +434,9 @@ export class Forwarding implements AttemptOwner {
     }
     this.#wait.end();
   }
+}
+
+function toSignal(status: number): OutlierSignal {
+  if (status < 500) return 'success';
+  return status >= 502 && status <= 504 ? 'failure' : 'server-error';
 }

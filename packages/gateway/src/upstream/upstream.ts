@@ -1,6 +1,7 @@
 import {
   type Clock,
   createRetryBudget,
+  ejectBySuccessRate,
   type Instance,
   type Logger,
   newOutlierState,
@@ -95,6 +96,7 @@ export function createUpstream(
   const clusters = new Map<string, Cluster>();
   let endpoints: readonly UpstreamEndpoint[] = [];
   let ejected = 0;
+  let comparedAtMs = deps.clock.now();
   let budgetRules = options.retryBudget;
   let retryBudget = createRetryBudget(budgetRules);
   let warming: TimerHandle | undefined;
@@ -203,16 +205,35 @@ export function createUpstream(
     const nowMs = clock.now();
     const others = { total: endpoints.length, ejected };
     const rules = outlierOptions(deps.policyOf(service), endpoint.labels, options.outlier);
-    if (!noteOutlierSignal(state, signal, nowMs, others, rules)) return;
+    if (noteOutlierSignal(state, signal, nowMs, others, rules)) {
+      takeOut(endpoint, signal, nowMs);
+      refresh();
+    }
+    if (rules.successRateDeviations > 0 && nowMs - comparedAtMs >= rules.intervalMs) {
+      compareSuccessRates(rules, nowMs);
+    }
+  }
+
+  function takeOut(endpoint: UpstreamEndpoint, why: string, nowMs: number): void {
     ejected++;
-    const forMs = Math.ceil(state.ejectedUntilMs - nowMs);
+    const forMs = Math.ceil(endpoint.outlier.ejectedUntilMs - nowMs);
     endpoint.readmission = clock.setTimer(forMs + 1, () => readmit(endpoint));
     logger.warn(
-      { service: upstream.id, endpoint: endpoint.key, signal, forMs },
+      { service: upstream.id, endpoint: endpoint.key, signal: why, forMs },
       'endpoint ejected from rotation',
     );
     deps.onEjected(upstream);
-    refresh();
+  }
+
+  function compareSuccessRates(rules: OutlierOptions, nowMs: number): void {
+    comparedAtMs = nowMs;
+    const states = endpoints.map(({ outlier }) => outlier);
+    const others = { total: endpoints.length, ejected };
+    const out = new Set(ejectBySuccessRate(states, nowMs, others, rules));
+    for (const endpoint of endpoints) {
+      if (out.has(endpoint.outlier)) takeOut(endpoint, 'success-rate', nowMs);
+    }
+    if (out.size > 0) refresh();
   }
 
   function readmit(endpoint: UpstreamEndpoint): void {

@@ -10,8 +10,7 @@ function aFollower(resolve: () => Promise<readonly string[]> = async () => ['127
   const catalogue = new SettableCatalogue();
   const clock = new TurnableClock();
   const gateway = createGateway(
-    // No timer of its own while nothing is there.
-    { overload: { lagMs: 0 } },
+    {},
     {
       catalogue,
       clock,

@@ -166,7 +166,16 @@ const settings: { [K in keyof TrafficSettings]-?: fc.Arbitrary<NonNullable<Traff
     locality: partial({ preferLocal: fc.boolean(), spillBelow: share, failover: some(name) }),
     affinity: fc.record({ cookie: name, ttlMs: ms, sameSite: fc.constant('lax' as const) }),
     limits: partial({ maxRequests: ms, maxRetries: ms, maxRequestsPerEndpoint: ms }),
-    outlier: partial({ consecutiveFailures: ms, baseEjectionMs: ms, maxEjectedShare: share }),
+    outlier: partial({
+      consecutiveFailures: ms,
+      consecutive5xx: fc.nat(10_000),
+      intervalMs: ms,
+      successRateDeviations: fc.constantFrom(0, 1.9),
+      successRateRequests: fc.integer({ min: 1, max: 1_000 }),
+      successRateEndpoints: fc.integer({ min: 2, max: 100 }),
+      baseEjectionMs: ms,
+      maxEjectedShare: share,
+    }),
     panicShare: share,
     retryBudget: partial({ share, minConcurrent: ms }),
     transport: partial({

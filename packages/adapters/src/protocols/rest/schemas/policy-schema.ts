@@ -25,12 +25,22 @@ const fileField = z
 const outlierField = z
   .strictObject({
     consecutiveFailures: z.int().min(1).max(10_000).optional(),
+    consecutive5xx: z.int().min(0).max(10_000).optional(),
+    interval: timeField.optional(),
+    successRateDeviations: z.number().min(0).max(100).optional(),
+    successRateRequests: z.int().min(1).max(1_000_000).optional(),
+    successRateEndpoints: z.int().min(2).max(10_000).optional(),
     baseEjection: timeField.optional(),
     maxEjection: timeField.optional(),
     maxEjectedShare: shareField.optional(),
   })
-  .transform(({ baseEjection, maxEjection, ...rest }) =>
-    withoutUndefined({ ...rest, baseEjectionMs: baseEjection, maxEjectionMs: maxEjection }),
+  .transform(({ baseEjection, maxEjection, interval, ...rest }) =>
+    withoutUndefined({
+      ...rest,
+      baseEjectionMs: baseEjection,
+      maxEjectionMs: maxEjection,
+      intervalMs: interval,
+    }),
   )
   .meta({ id: 'OutlierDetection' });
 
