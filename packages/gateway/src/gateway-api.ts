@@ -50,7 +50,7 @@ export interface Gateway extends RouteExplainer {
   ): Promise<{ readonly host: string; readonly port: number }>;
   /** Ends TLS and serves what is in it as `listen` does. Throws an Error for certificates that cannot be used. */
   listenTls(
-    options: Omit<TlsListenerOptions, 'http2'>,
+    options: TlsOptions,
     host: string,
     port: number,
     listening?: ListenOptions,
@@ -72,6 +72,12 @@ export interface Gateway extends RouteExplainer {
    * that cannot be read.
    */
   update(options: GatewayOptions): void;
+}
+
+/** A TLS listener to be. */
+export interface TlsOptions extends Omit<TlsListenerOptions, 'http2' | 'isProxy'> {
+  /** Addresses and CIDRs of the proxies that may connect and have to open with a PROXY header; absent: none is taken. */
+  readonly proxyProtocolFrom?: readonly string[] | undefined;
 }
 
 /** A TLS listener that is up. */

@@ -20,6 +20,8 @@ export interface GatewayOptions {
   readonly trustedProxies?: readonly string[];
   readonly limits?: Partial<ProxyLimits>;
   readonly server?: Partial<HttpServerLimits>;
+  /** Addresses and CIDRs of the proxies that may connect and have to open with a PROXY header; absent: none is taken. */
+  readonly proxyProtocolFrom?: readonly string[] | undefined;
   /** Whether clients may speak HTTP/2, by ALPN and, without TLS, by prior knowledge. Default yes. */
   readonly http2?: boolean;
   readonly pool?: Partial<PoolLimits>;
@@ -51,6 +53,7 @@ export interface CompiledGatewayOptions {
   readonly limits: ProxyLimits;
   readonly server: Partial<HttpServerLimits>;
   readonly http2: boolean;
+  readonly proxyProtocolFrom: readonly string[] | undefined;
   readonly pool: Partial<PoolLimits>;
   readonly outlier: OutlierOptions;
   readonly retryBudget: RetryBudgetOptions;
@@ -71,6 +74,7 @@ export function compileGatewayOptions(options: GatewayOptions): CompiledGatewayO
     // Most clients that close their side are gone: what they asked for is not to be worked on for long.
     server: { halfCloseTimeoutMs: 1_000, ...options.server },
     http2: options.http2 ?? true,
+    proxyProtocolFrom: options.proxyProtocolFrom,
     // The gateway's own deadlines are the ones that count, so the pool's silence limit only backs them up.
     pool: {
       maxConnections: limits.maxRequestsPerEndpoint,

@@ -27,6 +27,7 @@ import { createAsker } from './proxy/ask-service.ts';
 import { Deadlines } from './proxy/deadlines.ts';
 import { Exchange } from './proxy/exchange.ts';
 import { errorBody } from './proxy/gateway-errors.ts';
+import { matchesAny } from './proxy/networks.ts';
 import type { FoundRoute, ProxyContext } from './proxy/proxy-context.ts';
 import { createRequestIds } from './proxy/request-id.ts';
 import { createPeers } from './proxy/trusted-peers.ts';
@@ -272,6 +273,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     {
       limits: compiled.server,
       http2: compiled.http2,
+      ...(compiled.proxyProtocolFrom ? { isProxy: matchesAny(compiled.proxyProtocolFrom) } : {}),
       onExchange: (exchange) => new Exchange(context, translateGrpcWeb(exchange)).start(),
       renderFault(error) {
         const requestId = nextRequestId();
@@ -305,10 +307,18 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       const bound = await server.listen({ host, port: wanted, ...options });
       return { host: bound.address, port: bound.port };
     },
-    async listenTls(tlsOptions, host, wanted, options = {}) {
+    async listenTls({ proxyProtocolFrom, ...tlsOptions }, host, wanted, options = {}) {
       const listener = createTlsListener(
-        { ...tlsOptions, http2: compiled.http2 },
-        { logger, onConnection: (socket, facts) => server.accept(socket, facts) },
+        {
+          ...tlsOptions,
+          http2: compiled.http2,
+          isProxy: proxyProtocolFrom && matchesAny(proxyProtocolFrom),
+        },
+        {
+          logger,
+          wheel,
+          onConnection: (socket, facts, source) => server.accept(socket, facts, source),
+        },
       );
       const bound = await listener.listen({ host, port: wanted, ...options });
       tlsListeners.push(listener);

@@ -1,8 +1,9 @@
 import type { AddressInfo } from 'node:net';
-import { type Cidr, type Clock, type Logger, parseCidr, type ServiceKey } from '@portolan/core';
+import type { Clock, Logger, ServiceKey } from '@portolan/core';
 import type { ListenTarget, TimerWheel } from '@portolan/http';
 import type { EndpointGate } from '../proxy/choose-endpoint.ts';
 import type { Deadlines } from '../proxy/deadlines.ts';
+import { readNetworks } from '../proxy/networks.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import { compileServerNameRoutes, type ServerNameRoute } from './server-name-routes.ts';
 import type { TcpOutcome, TcpTarget } from './tcp-connection.ts';
@@ -68,7 +69,7 @@ export function createTcpListeners(deps: TcpListenersDeps): TcpListeners {
         serverNames: byName && compileServerNameRoutes(byName),
         service,
         takesProxyHeader: options.proxyProtocolFrom !== undefined,
-        proxies: (options.proxyProtocolFrom ?? []).map(readNetwork),
+        proxies: readNetworks(options.proxyProtocolFrom ?? []),
         sendsProxyHeader: options.sendsProxyProtocol,
         maxConnections: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
         openingTimeoutMs: OPENING_TIMEOUT_MS,
@@ -100,10 +101,4 @@ export function createTcpListeners(deps: TcpListenersDeps): TcpListeners {
 
 function isRouteList(to: TcpListenerOptions['to']): to is readonly ServerNameRoute[] {
   return Array.isArray(to);
-}
-
-function readNetwork(text: string): Cidr {
-  const cidr = parseCidr(text);
-  if (!cidr) throw new RangeError(`"${text}" is not an address or a network`);
-  return cidr;
 }

@@ -2,6 +2,12 @@ import { type AddressInfo, createServer, type Server, type Socket } from 'node:n
 import type { Clock, Logger } from '@portolan/core';
 import { NO_LOGGER } from '@portolan/core';
 import { fieldLines } from '../message/head-text.ts';
+import {
+  createProxiedOpenings,
+  type IsProxy,
+  type ProxiedOpenings,
+} from '../opening/proxied-opening.ts';
+import type { ProxiedSource } from '../opening/proxy-protocol.ts';
 import { HttpProtocolError } from '../protocol/protocol-error.ts';
 import { TimerWheel } from '../time/timer-wheel.ts';
 import { adoptAccepted } from '../transport/socket-reader.ts';
@@ -24,6 +30,8 @@ export interface HttpServerOptions {
   readonly limits?: Partial<HttpServerLimits>;
   /** Whether plain connections may be HTTP/2 by prior knowledge. Default no; over TLS the listener's ALPN decides. */
   readonly http2?: boolean;
+  /** The proxies that may connect and have to open with a PROXY header; absent: none is taken. Connections handed to `accept` are not asked. */
+  readonly isProxy?: IsProxy;
   /** Called with each request once its head is complete. What it throws becomes a 500. */
   onExchange(exchange: ServerExchange): void;
   /** Default: plain text with the error's code. */
@@ -51,8 +59,8 @@ export interface ListenTarget {
 export interface HttpServer {
   /** Resolves once it listens, with the port it got; rejects when it cannot. */
   listen(address: ListenTarget): Promise<AddressInfo>;
-  /** Takes a connection made elsewhere, such as a TLS socket after its handshake; it has to allow half-open. */
-  accept(socket: Socket, tls?: TlsFacts): void;
+  /** Takes a connection made elsewhere, such as a TLS socket after its handshake; it has to allow half-open. `source` is whom a PROXY header named. */
+  accept(socket: Socket, tls?: TlsFacts, source?: ProxiedSource): void;
   readonly connections: number;
   /** Exchanges and heads under way, and upgraded connections. */
   readonly busyConnections: number;
@@ -78,6 +86,7 @@ class SocketServer implements HttpServer, ConnectionOwner {
   readonly #listener: Server;
   readonly #connections = new Set<OwnedConnection>();
   readonly #perIp = new Map<string, number>();
+  readonly #openings: ProxiedOpenings | undefined;
   readonly #emptyWaiters: (() => void)[] = [];
   #dateSecond = -1;
   #dateLine = '';
@@ -90,9 +99,10 @@ class SocketServer implements HttpServer, ConnectionOwner {
     this.#logger = deps.logger ?? NO_LOGGER;
     this.#ownsWheel = deps.wheel === undefined;
     this.wheel = deps.wheel ?? new TimerWheel(deps.clock);
+    this.#openings = options.isProxy && createProxiedOpenings(options.isProxy, this.wheel);
     this.#listener = createServer(
       { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
-      (accepted) => this.accept(adoptAccepted(accepted)),
+      (accepted) => this.#onAccepted(adoptAccepted(accepted)),
     );
   }
 
@@ -122,12 +132,25 @@ class SocketServer implements HttpServer, ConnectionOwner {
     });
   }
 
-  accept(socket: Socket, tls?: TlsFacts): void {
-    const ip = socket.remoteAddress;
+  #onAccepted(socket: Socket): void {
+    if (this.#openings === undefined) this.accept(socket);
+    else if (this.#openings.waiting >= this.limits.maxConnections) socket.destroy();
+    else {
+      this.#openings.read(socket, (opened, source, rest) => {
+        const connection = this.accept(opened, undefined, source);
+        connection?.takePiece(rest);
+        // As HTTP/2 it is read by another owner, who sees to it.
+        if (connection !== undefined && this.#connections.has(connection)) opened.resume();
+      });
+    }
+  }
+
+  accept(socket: Socket, tls?: TlsFacts, source?: ProxiedSource): ServerConnection | undefined {
+    const ip = source?.sourceAddress ?? socket.remoteAddress;
     // Gone between accept and here.
     if (ip === undefined) {
       socket.destroy();
-      return;
+      return undefined;
     }
     const fromIp = this.#perIp.get(ip) ?? 0;
     const full =
@@ -139,21 +162,23 @@ class SocketServer implements HttpServer, ConnectionOwner {
       // An HTTP/2 client sees that it was not spoken to in its protocol, and the connection's end.
       socket.end(closingReply(reply), 'latin1');
       socket.destroySoon();
-      return;
+      return undefined;
     }
     this.#perIp.set(ip, fromIp + 1);
     const facts = {
       remoteAddress: ip,
-      remotePort: socket.remotePort ?? 0,
-      localAddress: socket.localAddress ?? '',
-      localPort: socket.localPort ?? 0,
+      remotePort: source?.sourcePort ?? socket.remotePort ?? 0,
+      localAddress: source?.destinationAddress ?? socket.localAddress ?? '',
+      localPort: source?.destinationPort ?? socket.localPort ?? 0,
       tls,
     };
-    this.#connections.add(
-      tls?.protocol === 'h2'
-        ? new Http2ServerConnection(socket, this, facts)
-        : new ServerConnection(socket, this, facts),
-    );
+    if (tls?.protocol === 'h2') {
+      this.#connections.add(new Http2ServerConnection(socket, this, facts));
+      return undefined;
+    }
+    const connection = new ServerConnection(socket, this, facts);
+    this.#connections.add(connection);
+    return connection;
   }
 
   speaksHttp2(connection: OwnedConnection, socket: Socket, facts: ConnectionFacts): void {
@@ -228,6 +253,7 @@ class SocketServer implements HttpServer, ConnectionOwner {
   }
 
   #stopListening(): void {
+    this.#openings?.close();
     if (this.#listener.listening) this.#listener.close();
   }
 

@@ -212,9 +212,9 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
 
   #turnToHttp2(opening: Buffer): void {
     this.#leaveSocket();
-    this.#socket.off('error', this.#onError);
-    this.#socket.off('close', this.#onClose);
+    this.#socket.off('error', this.#onError).off('close', this.#onClose);
     this.#phase = 'closed';
+    if (this.#socket.readableFlowing) this.#socket.pause();
     this.#socket.unshift(Buffer.from(opening));
     this.#owner.speaksHttp2(this, this.#socket, this.facts);
   }

@@ -3,6 +3,7 @@ import { NO_LOGGER } from '@portolan/core';
 import { TurnableClock } from '@portolan/testing';
 import { TestAuthority, type TestCertificate } from '@portolan/testing/certificates/test-authority';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { TimerWheel } from '../time/timer-wheel.ts';
 import { createHttpServer } from './http-server.ts';
 import { createTlsListener, type TlsListenerOptions } from './tls-listener.ts';
 
@@ -30,7 +31,14 @@ async function secured(over: Partial<TlsListenerOptions> = {}) {
   const server = createHttpServer(
     {
       onExchange: (exchange) =>
-        exchange.reply(200, {}, JSON.stringify({ ...exchange.tls, secure: exchange.secure })),
+        exchange.reply(
+          200,
+          {},
+          JSON.stringify({
+            ...exchange.tls,
+            secure: exchange.secure,
+          }),
+        ),
     },
     { clock },
   );
@@ -43,7 +51,11 @@ async function secured(over: Partial<TlsListenerOptions> = {}) {
       handshakeTimeoutMs: 5_000,
       ...over,
     },
-    { logger: NO_LOGGER, onConnection: (socket, facts) => server.accept(socket, facts) },
+    {
+      logger: NO_LOGGER,
+      wheel: new TimerWheel(clock),
+      onConnection: (socket, facts, source) => server.accept(socket, facts, source),
+    },
   );
   const { port } = await listener.listen({ host: '127.0.0.1', port: 0 });
   closers.push(

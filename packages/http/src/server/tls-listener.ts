@@ -1,7 +1,10 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { createSecureContext, createServer, type SecureContext, type TLSSocket } from 'node:tls';
 import type { Logger } from '@portolan/core';
+import { createProxiedOpenings, type IsProxy } from '../opening/proxied-opening.ts';
+import type { ProxiedSource } from '../opening/proxy-protocol.ts';
+import type { TimerWheel } from '../time/timer-wheel.ts';
 import type { TlsFacts } from './connection-facts.ts';
 import type { ListenTarget } from './http-server.ts';
 
@@ -19,6 +22,8 @@ export interface TlsListenerOptions {
   /** Whether HTTP/2 is offered, ahead of HTTP/1.1. */
   readonly http2: boolean;
   readonly handshakeTimeoutMs: number;
+  /** The proxies that may connect and have to open with a PROXY header; absent: none is taken. */
+  readonly isProxy?: IsProxy | undefined;
 }
 
 /** Ends TLS, and hands on what is in it. */
@@ -38,7 +43,11 @@ interface Shown {
 /** Makes a listener that hands on each connection after its handshake. Throws an Error for certificates that cannot be used. */
 export function createTlsListener(
   options: TlsListenerOptions,
-  deps: { readonly logger: Logger; onConnection(socket: TLSSocket, facts: TlsFacts): void },
+  deps: {
+    readonly logger: Logger;
+    readonly wheel: TimerWheel;
+    onConnection(socket: TLSSocket, facts: TlsFacts, source: ProxiedSource | undefined): void;
+  },
 ): TlsListener {
   let shown = readCertificates(options, options);
 
@@ -87,7 +96,7 @@ export function createTlsListener(
       socket.destroy();
       return;
     }
-    deps.onConnection(socket, {
+    const facts: TlsFacts = {
       serverName: serverName?.toLowerCase(),
       protocol: typeof socket.alpnProtocol === 'string' ? socket.alpnProtocol : undefined,
       certificate: serverName === undefined ? 0 : indexFor(serverName),
@@ -98,21 +107,45 @@ export function createTlsListener(
               subject: client.subject.split('\n').join(','),
               fingerprint: client.fingerprint256.replaceAll(':', '').toLowerCase(),
             },
-    });
+    };
+    deps.onConnection(socket, facts, sources.get(peerOf(socket)));
   });
   server.on('tlsClientError', (error, socket) => {
     deps.logger.debug({ client: socket.remoteAddress, err: error }, 'a TLS handshake failed');
     socket.destroy();
   });
 
+  // What a PROXY header said of the connection from that address and port, for as long as it is open.
+  const sources = new Map<string, ProxiedSource>();
+  const openings = options.isProxy && createProxiedOpenings(options.isProxy, deps.wheel);
+  /** In front of TLS, where headers are awaited. */
+  const front =
+    openings &&
+    createTcpServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      if (openings.waiting >= options.maxConnections) socket.destroy();
+      else {
+        openings.read(socket, (opened, source, rest) => {
+          const peer = peerOf(opened);
+          if (source !== undefined) sources.set(peer, source);
+          opened.once('close', () => sources.delete(peer));
+          if (rest.length > 0) opened.unshift(rest);
+          server.emit('connection', opened);
+        });
+      }
+    });
+  if (front) front.maxConnections = options.maxConnections;
+  const listening = front ?? server;
+
   return {
     listen: (address) =>
       new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(address, () => {
-          server.off('error', reject);
-          server.on('error', (error) => deps.logger.error({ err: error }, 'The listener failed'));
-          const bound = server.address();
+        listening.once('error', reject);
+        listening.listen(address, () => {
+          listening.off('error', reject);
+          listening.on('error', (error) =>
+            deps.logger.error({ err: error }, 'The listener failed'),
+          );
+          const bound = listening.address();
           if (bound === null || typeof bound === 'string') {
             reject(new Error('The listener has no port'));
           } else resolve(bound);
@@ -123,9 +156,14 @@ export function createTlsListener(
       setDefault({ ...options, ...next });
     },
     close() {
-      if (server.listening) server.close();
+      openings?.close();
+      if (listening.listening) listening.close();
     },
   };
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 /** Throws an Error that says which certificate cannot be used, and why. */

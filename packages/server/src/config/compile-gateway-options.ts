@@ -8,6 +8,7 @@ export function compileGatewayOptions({ gateway }: PortolanConfig): GatewayOptio
   const { limits, timeouts, retries, outlier } = gateway;
   return {
     http2: gateway.http2,
+    proxyProtocolFrom: gateway.proxyProtocolFrom,
     trustedProxies: gateway.trustedProxies,
     place: { zone: gateway.zone, region: gateway.region },
     limits: {

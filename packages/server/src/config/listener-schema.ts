@@ -52,6 +52,8 @@ const https = z.strictObject({
     })
     .min(1, { error: 'expected at least one certificate' }),
   /** PEM file of the authorities whose certificates clients may show. */
+  /** Proxies that may connect and have to open with a PROXY header; absent: no header is taken. */
+  proxyProtocolFrom: z.array(network, { error: 'expected a list of IP networks' }).optional(),
   clientCaFile: file.optional(),
   clientAuth: z.enum(['none', 'optional', 'require']).default('none'),
   minVersion: z.enum(['TLSv1.2', 'TLSv1.3']).default('TLSv1.2'),

@@ -62,6 +62,8 @@ const gateway = z.strictObject({
   workers: count(1, 1_024),
   /** With `role: gateway`: the registry to follow. */
   registry: httpUrl.optional(),
+  /** Proxies that may connect and have to open with a PROXY header; absent: no header is taken. Not for `listeners`. */
+  proxyProtocolFrom: z.array(network, { error: 'expected a list of IP networks' }).optional(),
   /** Whether clients may speak HTTP/2: by ALPN, and without TLS by prior knowledge. */
   http2: flag,
   /** Peers whose `Forwarded` and `X-Forwarded-*` are believed. */

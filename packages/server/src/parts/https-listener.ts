@@ -20,6 +20,7 @@ export async function startHttpsListener(
     minVersion,
     maxConnections: listener.connections,
     handshakeTimeoutMs: listener.handshakeTimeout,
+    proxyProtocolFrom: listener.proxyProtocolFrom,
   };
   const files = readFiles(listener);
   const bound = await bind(what, listener.listen, async ({ host, port }) => {

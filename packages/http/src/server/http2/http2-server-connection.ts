@@ -94,6 +94,12 @@ export class Http2ServerConnection implements OwnedConnection, StreamConnection 
     // Told by 'close'.
     session.on('error', () => undefined);
     session.on('close', () => this.#onClose());
+    // Behind the session's own reading of what lies in the socket.
+    process.nextTick(() =>
+      process.nextTick(() => {
+        if (socket.isPaused()) socket.resume();
+      }),
+    );
     socket.on('error', () => this.#session.destroy());
     socket.on('end', () => this.#session.destroy());
     socket.on('close', () => this.#session.destroy());
