@@ -67,7 +67,7 @@ export interface Gateway extends RouteExplainer {
   stats(): GatewayStats;
   explain(request: RequestToExplain): RouteExplanation;
   /**
-   * Puts `trustedProxies`, `routeDefaults` and `limits` (but `maxRequestsPerEndpoint`) in force for requests from now on;
+   * Puts `trustedProxies`, `routeDefaults`, `routeByName` and `limits` (but `maxRequestsPerEndpoint`) in force for requests from now on;
    * those under way go on as they began. The other options are read once, by `createGateway`. Throws a RangeError, changing nothing, for an address
    * that cannot be read.
    */

@@ -30,6 +30,8 @@ export interface GatewayOptions {
   readonly resolver?: Partial<EndpointResolverOptions>;
   /** Retries and balancer where a route does not say. */
   readonly routeDefaults?: Partial<RouteDefaults>;
+  /** Whether services are reached by their names, beside the routes that lead to them. Default yes. */
+  readonly routeByName?: boolean;
   /** Where this gateway is, for policies that prefer what is near. */
   readonly place?: Place;
   readonly overload?: Partial<OverloadOptions>;
@@ -59,6 +61,7 @@ export interface CompiledGatewayOptions {
   readonly retryBudget: RetryBudgetOptions;
   readonly resolver: EndpointResolverOptions;
   readonly routeDefaults: RouteDefaults;
+  readonly routeByName: boolean;
   readonly accessLog: ((record: AccessRecord) => void) | undefined;
   readonly place: Place;
   readonly overload: OverloadOptions;
@@ -85,6 +88,7 @@ export function compileGatewayOptions(options: GatewayOptions): CompiledGatewayO
     retryBudget: { ...DEFAULT_RETRY_BUDGET, ...options.retryBudget },
     resolver: { ...DEFAULT_RESOLVER_OPTIONS, ...options.resolver },
     routeDefaults: { ...DEFAULT_ROUTE, ...options.routeDefaults },
+    routeByName: options.routeByName ?? true,
     accessLog: options.accessLog,
     place: options.place ?? { zone: undefined, region: undefined },
     overload: { maxRequests: 20_000, lagMs: 250, ...options.overload },

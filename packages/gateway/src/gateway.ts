@@ -218,7 +218,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       const matchedPath = matchedPathOf(path, query.path);
       return { route, matchedPath, rewritePrefix: route.rewritePrefix };
     }
-    const service = zeroConfig.find(query.host, query.path);
+    const service = compiled.routeByName ? zeroConfig.find(query.host, query.path) : undefined;
     if (!service) return undefined;
     const route = zeroConfigRoute(service.service);
     return service.prefix === ''
@@ -346,11 +346,11 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     update(next) {
       const recompiled = compileGatewayOptions(next);
       peerOf = createPeers(recompiled.trustedProxies);
-      const { trustedProxies, routeDefaults } = recompiled;
+      const { trustedProxies, routeDefaults, routeByName } = recompiled;
       // The pool's connections were bounded by it at the start, so that it could not be raised alone.
       const { maxRequestsPerEndpoint } = compiled.limits;
       const limits = { ...recompiled.limits, maxRequestsPerEndpoint };
-      compiled = { ...compiled, trustedProxies, routeDefaults, limits };
+      compiled = { ...compiled, trustedProxies, routeDefaults, routeByName, limits };
       zeroConfigRoutes.clear();
       // Certificates may have been renewed in their files.
       transports.reload();

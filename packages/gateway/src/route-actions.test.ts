@@ -194,3 +194,20 @@ describe('a failure', () => {
     expect(await client.end()).toMatch(/200 OK[\s\S]*\r\n\r\nabc$/);
   });
 });
+
+describe('the name of a service', () => {
+  it('leads past its routes unless that is switched off, at once and for all', async () => {
+    const upstream = await anUpstream((_req, res) => res.end('secret'));
+    const { port, catalogue, gateway } = await aGateway();
+    catalogue.set('web', [anInstance(upstream.port)]);
+    catalogue.setRoutes([aRoute({ name: 'guarded', matches: [{ path: { exact: '/guarded' } }] })]);
+    expect((await ask(port, '/web/')).body).toBe('secret');
+    expect((await ask(port, '/', { headers: { host: 'web' } })).body).toBe('secret');
+    gateway.update({ routeByName: false });
+    expect((await ask(port, '/web/')).status).toBe(404);
+    expect((await ask(port, '/', { headers: { host: 'web' } })).status).toBe(404);
+    expect((await ask(port, '/guarded')).body).toBe('secret');
+    const told = gateway.explain({ method: 'GET', url: '/web/', headers: [], source: '127.0.0.1' });
+    expect(told.outcome).toBe('refused');
+  });
+});

@@ -9,6 +9,7 @@ export function compileGatewayOptions({ gateway }: PortolanConfig): GatewayOptio
   return {
     http2: gateway.http2,
     proxyProtocolFrom: gateway.proxyProtocolFrom,
+    routeByName: gateway.routeByName,
     trustedProxies: gateway.trustedProxies,
     place: { zone: gateway.zone, region: gateway.region },
     limits: {

@@ -21,6 +21,7 @@ export const DEFAULTS: PortolanConfigInput = {
     workers: 1,
     http2: true,
     trustedProxies: [],
+    routeByName: true,
     defaultBalancer: 'weighted-round-robin',
     limits: { connections: 20_000, head: '32KiB', requestsPerEndpoint: 1_024 },
     overload: { requests: 20_000, lag: '250ms' },

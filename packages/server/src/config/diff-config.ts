@@ -26,6 +26,7 @@ const BUT_LIVE = [
   'gateway.defaultBalancer',
   'gateway.drain',
   'gateway.retries.attempts',
+  'gateway.routeByName',
   'gateway.timeouts.request',
   'gateway.trustedProxies',
 ];

@@ -68,6 +68,8 @@ const gateway = z.strictObject({
   http2: flag,
   /** Peers whose `Forwarded` and `X-Forwarded-*` are believed. */
   trustedProxies: z.array(network, { error: 'expected a list of IP networks' }),
+  /** Whether a service is reached by its name (`/SERVICE/…`, `Host: SERVICE`) without a route, and beside its routes. */
+  routeByName: flag,
   defaultBalancer: z.enum(BALANCER_NAMES),
   /** Where this gateway is, for traffic policies that prefer what is near; instances say it by their labels `zone` and `region`. */
   zone: z.string({ error: 'expected a name' }).optional(),
