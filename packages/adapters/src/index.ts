@@ -1,3 +1,11 @@
+export {
+  type AcmeOrder,
+  type ChallengeBoard,
+  type IssuedCertificate,
+  newAccountKey,
+  obtainCertificate,
+  placeholderCertificate,
+} from './acme/acme-certificates.ts';
 export { type CompiledDocument, type CompiledFile, compileIstio } from './istio/compile-istio.ts';
 export type { DocumentProblem } from './istio/document-reader.ts';
 export { createProbes } from './probes/create-probes.ts';

@@ -5,6 +5,7 @@ import {
   type RetryBudgetOptions,
 } from '@portolan/core';
 import type { HttpServerLimits, PoolLimits } from '@portolan/http';
+import type { FindChallenge } from './acme-challenge.ts';
 import type { OverloadOptions } from './overload/overload-guard.ts';
 import type { AccessRecord, ProxyLimits } from './proxy/proxy-context.ts';
 import { DEFAULT_ROUTE, type RouteDefaults } from './routing/compiled-route.ts';
@@ -34,6 +35,8 @@ export interface GatewayOptions {
   readonly routeByName?: boolean;
   /** Where this gateway is, for policies that prefer what is near. */
   readonly place?: Place;
+  /** Key authorisations of ACME's HTTP-01 challenges. */
+  readonly findChallenge?: FindChallenge;
   readonly overload?: Partial<OverloadOptions>;
   /** Signs the cookies that keep a caller with an instance; the same for all gateways of a cluster. Default: one of this process. */
   readonly sessionKey?: Buffer;
@@ -64,6 +67,7 @@ export interface CompiledGatewayOptions {
   readonly routeByName: boolean;
   readonly accessLog: ((record: AccessRecord) => void) | undefined;
   readonly place: Place;
+  readonly findChallenge: FindChallenge | undefined;
   readonly overload: OverloadOptions;
   readonly sessionKey: Buffer | undefined;
 }
@@ -91,6 +95,7 @@ export function compileGatewayOptions(options: GatewayOptions): CompiledGatewayO
     routeByName: options.routeByName ?? true,
     accessLog: options.accessLog,
     place: options.place ?? { zone: undefined, region: undefined },
+    findChallenge: options.findChallenge,
     overload: { maxRequests: 20_000, lagMs: 250, ...options.overload },
     sessionKey: options.sessionKey,
   };

@@ -16,6 +16,7 @@ import {
   TimerWheel,
   type TlsListener,
 } from '@portolan/http';
+import { answerChallenge, challengeToken } from './acme-challenge.ts';
 import { explainRequest } from './explain/explain-request.ts';
 import { createRouteFilters } from './filters/route-filters.ts';
 import type { Gateway, GatewayDeps } from './gateway-api.ts';
@@ -274,7 +275,13 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       limits: compiled.server,
       http2: compiled.http2,
       ...(compiled.proxyProtocolFrom ? { isProxy: matchesAny(compiled.proxyProtocolFrom) } : {}),
-      onExchange: (exchange) => new Exchange(context, translateGrpcWeb(exchange)).start(),
+      onExchange(exchange) {
+        const start = (): void => new Exchange(context, translateGrpcWeb(exchange)).start();
+        const { findChallenge } = compiled;
+        const token = findChallenge && challengeToken(exchange);
+        if (token === undefined || findChallenge === undefined) start();
+        else void answerChallenge(exchange, token, findChallenge, start);
+      },
       renderFault(error) {
         const requestId = nextRequestId();
         return {

@@ -31,10 +31,9 @@ export function createWeightedRoundRobin(): Balancer {
       const weight = Math.max(1, endpoint.weight);
       const old = known.get(keyOf(endpoint));
       // What is left of its waiting time, as a share of its own interval; the new interval is waited in proportion.
-      const left = old ? old.turns + old.phase - nowRounds * old.weight : 1;
-      const phase =
-        Number.isInteger(left) && left >= 1 ? 1 : Math.min(1, Math.max(MIN_PHASE, left));
-      next.push({ endpoint, weight, order, turns: Math.max(0, Math.ceil(left) - 1), phase });
+      const left = old ? snapped(old.turns + old.phase - nowRounds * old.weight) : 1;
+      const turns = Math.max(0, Math.ceil(left) - 1);
+      next.push({ endpoint, weight, order, turns, phase: Math.max(MIN_PHASE, left - turns) });
     }
     heap = next;
     nowRounds = 0;
@@ -88,6 +87,12 @@ export function createWeightedRoundRobin(): Balancer {
   }
 
   return { update, pick };
+}
+
+/** A whole number that division missed by a hair counts as one: rounded up it would cost a turn. */
+function snapped(value: number): number {
+  const whole = Math.round(value);
+  return Math.abs(value - whole) < MIN_PHASE ? whole : value;
 }
 
 /** Deadlines are compared crosswise, never divided: equal ones stay equal, and list order decides between them. */

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { count, duration, listenAddress, network } from './value-types.ts';
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const DOMAIN = /^(?=.{1,253}$)[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63})+$/;
 const SERVER_NAME = /^(?:\*|(?:\*\.)?[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*)$/;
 
 const name = z
@@ -50,7 +51,31 @@ const https = z.strictObject({
     .array(z.strictObject({ certFile: file, keyFile: file }), {
       error: 'expected a list of { certFile, keyFile }',
     })
-    .min(1, { error: 'expected at least one certificate' }),
+    .default([]),
+  /** A certificate by ACME, proved by HTTP-01 on the gateway's plain port, kept in the data folder and renewed. */
+  acme: z
+    .strictObject({
+      domains: z
+        .array(
+          z
+            .string({ error: 'expected a host name' })
+            .regex(DOMAIN, { error: 'expected a host name' }),
+          {
+            error: 'expected a list of host names',
+          },
+        )
+        .min(1, { error: 'expected at least one host name' })
+        .max(100, { error: 'expected at most 100 host names' }),
+      email: z.email({ error: 'expected an e-mail address' }).optional(),
+      directory: z
+        .url({ protocol: /^https$/, error: 'expected an https URL' })
+        .default('https://acme-v02.api.letsencrypt.org/directory'),
+      /** PEM file of the authorities of the directory's own TLS. */
+      caFile: file.optional(),
+      /** So long before its end a certificate is renewed. */
+      renewBefore: duration({ atLeastMs: 1 }).default(30 * 86_400_000),
+    })
+    .optional(),
   /** PEM file of the authorities whose certificates clients may show. */
   /** Proxies that may connect and have to open with a PROXY header; absent: no header is taken. */
   proxyProtocolFrom: z.array(network, { error: 'expected a list of IP networks' }).optional(),
@@ -94,6 +119,13 @@ export const listeners = z
     const names = new Set<string>();
     for (const [at, one] of all.entries()) {
       const { name: own } = one;
+      if (one.protocol === 'https' && one.certificates.length === 0 && one.acme === undefined) {
+        context.addIssue({
+          code: 'custom',
+          path: [at, 'certificates'],
+          message: 'expected at least one certificate, or acme',
+        });
+      }
       if (one.protocol === 'https' && one.clientAuth !== 'none' && one.clientCaFile === undefined) {
         context.addIssue({
           code: 'custom',

@@ -4,9 +4,11 @@ import type { Gateway } from '@portolan/gateway';
 import { compileGatewayOptions } from '../config/compile-gateway-options.ts';
 import { compileTcpListener } from '../config/compile-tcp-listener.ts';
 import type { CarriedListenerConfig } from '../config/listener-schema.ts';
+import type { PortolanConfig } from '../config/schema.ts';
 import type { ListenAddress } from '../config/value-types.ts';
 import { bind } from '../lifecycle/bind.ts';
 import { startAccessLog } from './access-log.ts';
+import { createChallengeFiles } from './acme-files.ts';
 import { readCookieKey } from './cookie-key.ts';
 import { startHttpsListener } from './https-listener.ts';
 import type { ServerContext } from './server-context.ts';
@@ -29,6 +31,9 @@ export async function startGateway(
     ...compileGatewayOptions(context.config),
     ...(sessionKey ? { sessionKey } : {}),
     ...(accessLog ? { accessLog } : {}),
+    ...(usesAcme(context.config)
+      ? { findChallenge: createChallengeFiles(context.dataDir).find }
+      : {}),
   };
   const gateway = createGateway(options, {
     ...context,
@@ -59,6 +64,10 @@ export async function startGateway(
     context.listeners.more.push({ host, port, name, protocol });
   }
   return gateway;
+}
+
+function usesAcme({ gateway }: PortolanConfig): boolean {
+  return gateway.listeners.some((one) => one.protocol === 'https' && one.acme !== undefined);
 }
 
 function startTcpListener(

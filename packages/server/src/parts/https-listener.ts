@@ -4,6 +4,7 @@ import type { HttpsListenerConfig } from '../config/listener-schema.ts';
 import type { ListenAddress } from '../config/value-types.ts';
 import { bind } from '../lifecycle/bind.ts';
 import { StartError } from '../lifecycle/start-error.ts';
+import { certificateFiles } from './acme-files.ts';
 import type { ServerContext } from './server-context.ts';
 
 /** Starts an HTTPS listener; its files are read again at every reload. */
@@ -22,7 +23,7 @@ export async function startHttpsListener(
     handshakeTimeoutMs: listener.handshakeTimeout,
     proxyProtocolFrom: listener.proxyProtocolFrom,
   };
-  const files = readFiles(listener);
+  const files = readFiles(context, listener);
   const bound = await bind(what, listener.listen, async ({ host, port }) => {
     const listening = { reusePort: context.sharesPorts };
     try {
@@ -36,7 +37,7 @@ export async function startHttpsListener(
   });
   context.onReload.push(() => {
     try {
-      bound.update(readFiles(listener));
+      bound.update(readFiles(context, listener));
     } catch (error) {
       context.logger.error(
         { listener: listener.name, err: error },
@@ -47,9 +48,14 @@ export async function startHttpsListener(
   return bound;
 }
 
-function readFiles({ certificates, clientCaFile }: HttpsListenerConfig) {
+function readFiles(
+  { dataDir }: ServerContext,
+  { name, certificates, acme, clientCaFile }: HttpsListenerConfig,
+) {
+  const all =
+    acme === undefined ? certificates : [...certificates, certificateFiles(dataDir, name)];
   return {
-    certificates: certificates.map(({ certFile, keyFile }) => ({
+    certificates: all.map(({ certFile, keyFile }) => ({
       certPem: read(certFile),
       keyPem: read(keyFile),
     })),

@@ -9,6 +9,23 @@ export async function startDataPlane(
   context: ServerContext,
   catalogue: CatalogueReader,
 ): Promise<DataPlane> {
+  if (!context.config.gateway.listeners.some((one) => one.protocol === 'https' && one.acme)) {
+    return await startGateways(context, catalogue);
+  }
+  const { prepareAcme, startAcme } = await import('./acme.ts');
+  await prepareAcme(context);
+  const plane = await startGateways(context, catalogue);
+  startAcme(context, async () => {
+    for (const reload of context.onReload) reload();
+    await plane.configure();
+  });
+  return plane;
+}
+
+async function startGateways(
+  context: ServerContext,
+  catalogue: CatalogueReader,
+): Promise<DataPlane> {
   if (context.config.gateway.workers > 1) {
     const { startWorkers } = await import('./workers-part.ts');
     return await startWorkers(context, catalogue);

@@ -101,7 +101,10 @@ async function requireFree(
   context.stopping.throwIfAborted();
 }
 
-function toSettings({ config, listeners }: ServerContext, sessionKey: Buffer): WorkerSettings {
+function toSettings(
+  { config, listeners, dataDir }: ServerContext,
+  sessionKey: Buffer,
+): WorkerSettings {
   const { gateway, more = [], control } = listeners;
   // Where any port would do, all take the one that the first found.
   const found = config.gateway.listeners.map((listener, at) => {
@@ -112,6 +115,7 @@ function toSettings({ config, listeners }: ServerContext, sessionKey: Buffer): W
   return {
     config: { ...config, gateway: { ...config.gateway, listen, listeners: found } },
     sessionKey,
+    dataDir,
     ...(control ? { control } : {}),
   };
 }

@@ -51,7 +51,7 @@ export function runGatewayWorker(deps: GatewayWorkerDeps): GatewayWorker {
       logger,
       metrics: createMetrics({ maxChildren: config.metrics.maxChildren, processMetrics: false }),
       version,
-      dataDir: '',
+      dataDir: settings.dataDir,
       config,
       addressPolicy: createSwappableAddressPolicy(firstDialPolicy(config)),
       readiness: createReadinessBoard(),

@@ -11,6 +11,8 @@ export interface WorkerSettings {
   readonly config: PortolanConfig;
   /** Where the server's control port is: a route must not lead there. */
   readonly control?: ListenAddress;
+  /** Absolute. */
+  readonly dataDir: string;
   /** Signs the cookies of sessions where no file does: the same in all workers. */
   readonly sessionKey: Uint8Array;
 }

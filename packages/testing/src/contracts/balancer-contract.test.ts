@@ -150,6 +150,14 @@ describe('weighted round robin', () => {
           }
         },
       ),
+      {
+        examples: [
+          [
+            [5, 4, 5],
+            [6, 7, 9, 1],
+          ],
+        ],
+      },
     );
   });
 
