@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { TestAuthority } from '@portolan/testing/certificates/test-authority';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { type PortolanProcess, startPortolan } from '../support/portolan-process.ts';
 import { call } from '../support/registry-api.ts';
@@ -78,8 +78,12 @@ describe.runIf(hasPebble())('an HTTPS listener with a certificate by ACME', () =
     directory = `https://localhost:${port}/dir`;
   });
 
-  afterAll(async () => {
+  afterEach(async () => {
     await running?.dispose();
+    running = undefined;
+  });
+
+  afterAll(async () => {
     pebble?.kill('SIGKILL');
     dns?.close();
     await upstream?.stop('SIGKILL');

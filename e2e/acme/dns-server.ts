@@ -1,6 +1,7 @@
+import { createSocket } from 'node:dgram';
 import { type AddressInfo, createServer } from 'node:net';
 
-/** A name server over TCP that has one answer to every question for an address: this machine. */
+/** A name server, over UDP and TCP at one port, that has one answer to every question for an address: this machine. */
 export async function startDnsServer(): Promise<{ readonly port: number; close(): void }> {
   const server = createServer((socket) => {
     let bytes: Buffer = Buffer.alloc(0);
@@ -18,7 +19,19 @@ export async function startDnsServer(): Promise<{ readonly port: number; close()
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { port: (server.address() as AddressInfo).port, close: () => server.close() };
+  const { port } = server.address() as AddressInfo;
+  const datagrams = createSocket('udp4');
+  datagrams.on('message', (query, from) => {
+    datagrams.send(answerTo(query), from.port, from.address);
+  });
+  await new Promise<void>((resolve) => datagrams.bind(port, '127.0.0.1', resolve));
+  return {
+    port,
+    close() {
+      server.close();
+      datagrams.close();
+    },
+  };
 }
 
 function answerTo(query: Buffer): Buffer {
