@@ -63,6 +63,7 @@ describe.runIf(hasPebble())('an HTTPS listener with a certificate by ACME', () =
         tlsPort: 1,
         externalAccountBindingRequired: false,
         domainBlocklist: ['refused.example'],
+        certificateValidityPeriod: 1_000_000,
       },
     };
     await writeFile(join(folder, 'pebble.json'), JSON.stringify(config));
@@ -90,7 +91,11 @@ describe.runIf(hasPebble())('an HTTPS listener with a certificate by ACME', () =
     await rm(folder, { recursive: true });
   });
 
-  async function start(workers: number, name: string): Promise<PortolanProcess> {
+  async function start(
+    workers: number,
+    name: string,
+    renewBefore = '1h',
+  ): Promise<PortolanProcess> {
     const lines = [
       'gateway:',
       `  listen: 127.0.0.1:${plainPort}`,
@@ -103,6 +108,7 @@ describe.runIf(hasPebble())('an HTTPS listener with a certificate by ACME', () =
       '        email: ops@shop.example',
       `        directory: ${directory}`,
       `        caFile: ${folder}/authority.pem`,
+      `        renewBefore: ${renewBefore}`,
       `services: [{service: web, address: 127.0.0.1, port: ${upstream.port}}]`,
     ];
     await writeFile(join(folder, 'portolan.yaml'), `${lines.join('\n')}\n`);
@@ -155,8 +161,16 @@ describe.runIf(hasPebble())('an HTTPS listener with a certificate by ACME', () =
       expect((await shown(again, name)).fingerprint256).toBe(issued?.fingerprint256);
       expect(again.stderr()).not.toContain('a certificate was issued');
       await again.dispose();
+      // It ends within twelve days: to be renewed while the old one is in force.
+      const renewing = await start(workers, name, '500h');
+      await eventually(async () => {
+        const { issuer, fingerprint256 } = await shown(renewing, name);
+        expect(issuer).toContain('Pebble');
+        return fingerprint256 === issued?.fingerprint256 ? undefined : true;
+      }, 30_000);
+      await renewing.dispose();
     },
-    60_000,
+    90_000,
   );
 
   test('that is refused listens all the same, and says why', async () => {
