@@ -63,7 +63,9 @@ describe.runIf(hasPebble())('an HTTPS listener with a certificate by ACME', () =
         tlsPort: 1,
         externalAccountBindingRequired: false,
         domainBlocklist: ['refused.example'],
+        // Older and newer ones are told in their own ways.
         certificateValidityPeriod: 1_000_000,
+        profiles: { default: { description: 'short', validityPeriod: 1_000_000 } },
       },
     };
     await writeFile(join(folder, 'pebble.json'), JSON.stringify(config));
