@@ -39,6 +39,7 @@ import { createZeroConfigRoutes } from './routing/zero-config-routes.ts';
 import { createTcpListeners } from './tcp/tcp-listeners.ts';
 import { createEndpointTransports } from './transport/endpoint-transport.ts';
 import type { Cluster } from './upstream/cluster.ts';
+import { connectionLimits } from './upstream/cluster-settings.ts';
 import { createDialledAddresses } from './upstream/dialled-addresses.ts';
 import { createEndpointResolver } from './upstream/endpoint-resolver.ts';
 import { createPolicyBook, transportPolicy } from './upstream/policy-book.ts';
@@ -69,8 +70,11 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
         onEndpointGone: resolver.remove,
         place: compiled.place,
         policyOf: policies.of,
-        transportOf: (owner, instance) =>
-          transports.of(transportPolicy(policies.of(owner), instance.labels), instance),
+        transportOf(owner, instance) {
+          const policy = policies.of(owner);
+          const limits = connectionLimits(policy, instance.labels);
+          return transports.of(transportPolicy(policy, instance.labels), instance, limits);
+        },
         onTransportLeft(endpoint, left) {
           if (endpoint.ip === undefined) return;
           pool.forgetTransport(endpoint.ip, endpoint.port, left.requests);

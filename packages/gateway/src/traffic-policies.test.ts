@@ -132,6 +132,45 @@ describe('a traffic policy', () => {
     await first;
   });
 
+  it('limits the connections to an instance, and how many requests wait for one', async () => {
+    const held: (() => void)[] = [];
+    const sockets = new Set<unknown>();
+    const slow = await anUpstream((req, res) => {
+      sockets.add(req.socket);
+      held.push(() => res.end('slow'));
+    });
+    const until = async (condition: () => boolean) => {
+      while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+    };
+    const { catalogue, port } = await aGateway();
+    const instance = anInstance(slow.port, { id: 'slow' });
+    catalogue.set('web', [instance]);
+    catalogue.setRoutes([aRoute({ name: 'r' })]);
+    catalogue.setPolicies([
+      aPolicy({ limits: { maxConnectionsPerEndpoint: 1, maxPendingPerEndpoint: 1 } }),
+    ]);
+    const first = ask(port, '/');
+    await until(() => held.length === 1);
+    const answers: string[] = [];
+    const others = [1, 2].map(async () => {
+      const { body } = await ask(port, '/');
+      answers.push(body.includes('UPSTREAM_OVERFLOW') ? 'overflow' : body);
+    });
+    await until(() => answers.length === 1);
+    expect(answers).toEqual(['overflow']);
+    // Another instance takes what finds no place here.
+    const spare = await anUpstream((_req, res) => res.end('spare'));
+    catalogue.set('web', [instance, anInstance(spare.port, { id: 'spare' })]);
+    expect((await ask(port, '/')).body).toBe('spare');
+    expect((await ask(port, '/')).body).toBe('spare');
+    held.shift()?.();
+    await until(() => held.length === 1);
+    held.shift()?.();
+    await Promise.all([first, ...others]);
+    expect(answers).toEqual(['overflow', 'slow']);
+    expect(sockets.size).toBe(1);
+  });
+
   it('lets all be tried again below its panic share', async () => {
     const { catalogue, count, gateway } = await serving({ a: {}, b: {}, c: {} });
     catalogue.set('web', [

@@ -120,13 +120,15 @@ spec:
   host: reviews.prod
   trafficPolicy:
     loadBalancer: {consistentHash: {httpCookie: {name: user, ttl: 0s}}}
-    connectionPool: {tcp: {maxConnections: 10, connectTimeout: 30ms}, http: {http2MaxRequests: 1000, maxRetries: 3}}
+    connectionPool: {tcp: {maxConnections: 10, connectTimeout: 30ms}, http: {http2MaxRequests: 1000, maxRetries: 3, http1MaxPendingRequests: 5, idleTimeout: 30s}}
     outlierDetection: {consecutive5xxErrors: 7, interval: 5m, baseEjectionTime: 15m, maxEjectionPercent: 10}
     tls: {mode: SIMPLE, sni: reviews.example}
 `);
     expect(problems).toEqual([]);
     expect(warnings.map(({ path }) => path)).toEqual([
       'spec.trafficPolicy.connectionPool.tcp.maxConnections',
+      'spec.trafficPolicy.connectionPool.http.http1MaxPendingRequests',
+      'spec.trafficPolicy.connectionPool.http.idleTimeout',
     ]);
     expect(documents).toMatchObject([
       {
@@ -135,7 +137,12 @@ spec:
         body: {
           balancer: 'ring-hash',
           hash: { cookie: 'user', ttl: '0s' },
-          limits: { maxRequests: 1000, maxRetries: 3 },
+          limits: {
+            maxRequests: 1000,
+            maxRetries: 3,
+            maxConnectionsPerEndpoint: 10,
+            maxPendingPerEndpoint: 5,
+          },
           transport: { connectTimeout: '30ms', tls: { serverName: 'reviews.example' } },
           outlier: {
             consecutive5xx: 7,

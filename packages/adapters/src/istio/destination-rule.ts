@@ -141,11 +141,20 @@ function connectionPool(
   const transport: Record<string, unknown> = {};
   if (http.http2MaxRequests !== undefined) limits.maxRequests = http.http2MaxRequests;
   if (http.maxRetries !== undefined) limits.maxRetries = http.maxRetries;
+  const perEndpoint: readonly [Members, string, string, string][] = [
+    [tcp, 'tcp', 'maxConnections', 'maxConnectionsPerEndpoint'],
+    [http, 'http', 'http1MaxPendingRequests', 'maxPendingPerEndpoint'],
+  ];
+  for (const [members, part, name, member] of perEndpoint) {
+    if (members[name] === undefined) continue;
+    limits[member] = members[name];
+    reader.warn([...path, part, name], 'is counted at each instance, not at the whole service');
+  }
   if (http.h2UpgradePolicy === 'UPGRADE') transport.protocol = 'h2';
   if (tcp.connectTimeout !== undefined) transport.connectTimeout = tcp.connectTimeout;
   const unused: readonly [Members, string, readonly string[]][] = [
-    [http, 'http', ['http1MaxPendingRequests', 'maxRequestsPerConnection', 'idleTimeout']],
-    [tcp, 'tcp', ['maxConnections', 'tcpKeepalive', 'idleTimeout']],
+    [http, 'http', ['maxRequestsPerConnection', 'idleTimeout']],
+    [tcp, 'tcp', ['tcpKeepalive', 'idleTimeout']],
   ];
   for (const [members, part, names] of unused) {
     for (const name of names) {

@@ -52,6 +52,8 @@ const settings = {
       maxRequests: optional(numberShape),
       maxRetries: optional(numberShape),
       maxRequestsPerEndpoint: optional(numberShape),
+      maxConnectionsPerEndpoint: optional(numberShape),
+      maxPendingPerEndpoint: optional(numberShape),
     }),
   ),
   outlier: optional(

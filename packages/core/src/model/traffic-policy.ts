@@ -27,6 +27,10 @@ export interface CircuitLimits {
   readonly maxRequests?: number;
   readonly maxRetries?: number;
   readonly maxRequestsPerEndpoint?: number;
+  /** More requests than that many connections carry wait for one of them. */
+  readonly maxConnectionsPerEndpoint?: number;
+  /** How many may wait for a connection, one that is being made included. */
+  readonly maxPendingPerEndpoint?: number;
 }
 
 /** Nearer instances first. An instance says where it is by its labels `zone` and `region`. */

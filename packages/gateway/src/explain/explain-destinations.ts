@@ -9,6 +9,7 @@ import {
   type StoredRoute,
   serviceId,
 } from '@portolan/core';
+import { requestLimit } from '../proxy/choose-endpoint.ts';
 import { chooseForCaller } from '../routing/choose-destination.ts';
 import type { CompiledDestination, CompiledRoute } from '../routing/compiled-route.ts';
 import { endpointKey, type UpstreamEndpoint } from '../upstream/upstream-endpoint.ts';
@@ -69,6 +70,7 @@ function explainEndpoints(
   const given = new Set(cluster.endpoints);
   const left = new Map([...upstream.known].map((endpoint) => [endpoint.key, endpoint]));
   const total = cluster.endpoints.reduce((sum, { weight }) => sum + weight, 0);
+  const limit = requestLimit(cluster, rules);
   const goesByWeight = cluster.balancer === 'weighted-round-robin' || cluster.balancer === 'random';
 
   const shareOf = (endpoint: UpstreamEndpoint | undefined): { share?: number } => {
@@ -82,7 +84,7 @@ function explainEndpoints(
     if (endpoint.outlier.ejected) return 'ejected';
     if (!given.has(endpoint)) return 'standby';
     if (!rules.mayDial(endpoint)) return 'forbidden';
-    return endpoint.active < rules.maxRequestsPerEndpoint ? 'ready' : 'full';
+    return endpoint.active < limit ? 'ready' : 'full';
   };
 
   const explained: ExplainedEndpoint[] = [];

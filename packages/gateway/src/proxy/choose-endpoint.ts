@@ -20,7 +20,7 @@ export function chooseEndpoint(
 ): UpstreamEndpoint | 'NO_HEALTHY_ENDPOINT' | 'UPSTREAM_OVERFLOW' {
   const first = cluster.pick({ hash, tried });
   if (!first) return 'NO_HEALTHY_ENDPOINT';
-  const limit = requestLimit(cluster, gate);
+  const limit = requestLimit(cluster, gate.limits);
   if (first.active < limit && gate.mayDial(first)) return first;
   const other = cluster.search(
     (endpoint) => endpoint.active < limit && !tried.includes(endpoint) && gate.mayDial(endpoint),
@@ -32,8 +32,8 @@ export function chooseEndpoint(
 }
 
 /** Requests that may be under way at one endpoint of the cluster. */
-export function requestLimit(cluster: Cluster, gate: EndpointGate): number {
+export function requestLimit(cluster: Cluster, limits: EndpointGate['limits']): number {
   const own = cluster.limits?.maxRequestsPerEndpoint;
-  const { maxRequestsPerEndpoint } = gate.limits;
+  const { maxRequestsPerEndpoint } = limits;
   return own === undefined ? maxRequestsPerEndpoint : Math.min(own, maxRequestsPerEndpoint);
 }

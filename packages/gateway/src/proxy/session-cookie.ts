@@ -21,7 +21,7 @@ export function keptEndpoint(
 ): UpstreamEndpoint | undefined {
   const token = cookieValue(query.header('cookie'), affinity.cookie);
   if (token === undefined || token.length !== 32) return undefined;
-  const limit = requestLimit(cluster, context);
+  const limit = requestLimit(cluster, context.limits);
   return cluster.endpoints.find(
     (endpoint) =>
       context.sessions.tokenOf(upstream.id, endpoint) === token &&

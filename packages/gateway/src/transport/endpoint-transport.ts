@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
-import type { Labels, Logger, TransportPolicy } from '@portolan/core';
+import type { CircuitLimits, Labels, Logger, TransportPolicy } from '@portolan/core';
 import {
   brokenTransport,
   createUpstreamTransport,
@@ -29,9 +29,18 @@ export interface DialledInstance {
 
 export interface EndpointTransports {
   /** The same object for as long as settings and instance say the same. */
-  of(policy: TransportPolicy | undefined, instance: DialledInstance): EndpointTransport;
+  of(
+    policy: TransportPolicy | undefined,
+    instance: DialledInstance,
+    limits?: CircuitLimits,
+  ): EndpointTransport;
   /** Has files read again by the next `of`. */
   reload(): void;
+}
+
+interface ConnectionBounds {
+  readonly maxConnections: number | undefined;
+  readonly maxWaiting: number | undefined;
 }
 
 /**
@@ -66,10 +75,12 @@ export function createEndpointTransports(deps: {
     policy: TransportPolicy | undefined,
     protocol: 'http/1.1' | 'h2' | 'auto',
     serverName: string | undefined,
+    bounds: ConnectionBounds,
   ): UpstreamTransport {
     const { tls } = policy ?? {};
     const common = {
       protocol,
+      ...bounds,
       ...(policy?.proxyProtocol === undefined ? {} : { proxyProtocol: policy.proxyProtocol }),
       ...(policy?.connectTimeoutMs === undefined
         ? {}
@@ -93,16 +104,22 @@ export function createEndpointTransports(deps: {
   }
 
   return {
-    of(policy, instance) {
+    of(policy, instance, limits) {
       const protocol = instanceProtocol(policy, instance.labels);
-      if (policy === undefined && protocol === 'http/1.1') return PLAIN_TRANSPORT;
+      const bounds: ConnectionBounds = {
+        maxConnections: limits?.maxConnectionsPerEndpoint,
+        maxWaiting: limits?.maxPendingPerEndpoint,
+      };
+      const unbound = bounds.maxConnections === undefined && bounds.maxWaiting === undefined;
+      if (policy === undefined && protocol === 'http/1.1' && unbound) return PLAIN_TRANSPORT;
       const named = isIP(instance.address) === 0 ? instance.address : undefined;
       const serverName = policy?.tls === undefined ? undefined : (policy.tls.serverName ?? named);
-      const key = JSON.stringify([policy, protocol, serverName]);
+      const key = JSON.stringify([policy, protocol, serverName, bounds]);
       const before = known.get(key);
       if (before !== undefined) return before;
-      const requests = make(policy, protocol, serverName);
-      const upgrades = protocol === 'http/1.1' ? requests : make(policy, 'http/1.1', serverName);
+      const requests = make(policy, protocol, serverName, bounds);
+      const upgrades =
+        protocol === 'http/1.1' ? requests : make(policy, 'http/1.1', serverName, bounds);
       if (requests.fault !== undefined) {
         deps.logger.error(
           { serverName, fault: requests.fault },

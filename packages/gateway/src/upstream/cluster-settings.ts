@@ -8,6 +8,7 @@ import {
   type OutlierOptions,
   type SessionAffinity,
   type TrafficPolicy,
+  type TrafficSettings,
 } from '@portolan/core';
 
 /** Which instances of a service a route means, and what it says of choosing among them. */
@@ -62,15 +63,31 @@ export function clusterKey(ref: ClusterRef): string {
   return JSON.stringify([labels, ref.subsetName, ref.balancer, ref.hash, ref.fallback]);
 }
 
-/** How long an instance takes to come to its full share: as the first of its subsets says, else the service. */
-export function slowStartMs(policy: TrafficPolicy | undefined, labels: Labels): number {
-  if (policy === undefined) return 0;
+/** What a policy says of one instance: the first of its subsets that says anything, else the service. */
+function saidOfInstance<K extends keyof TrafficSettings>(
+  policy: TrafficPolicy | undefined,
+  labels: Labels,
+  what: K,
+): TrafficSettings[K] | undefined {
+  if (policy === undefined) return undefined;
   for (const subset of Object.values(policy.subsets)) {
-    if (subset.slowStartMs !== undefined && matchesLabels(labels, subset.labels)) {
-      return subset.slowStartMs;
-    }
+    const said: TrafficSettings[K] | undefined = subset[what];
+    if (said !== undefined && matchesLabels(labels, subset.labels)) return said;
   }
-  return policy.slowStartMs ?? 0;
+  return policy[what];
+}
+
+/** How long an instance takes to come to its full share. */
+export function slowStartMs(policy: TrafficPolicy | undefined, labels: Labels): number {
+  return saidOfInstance(policy, labels, 'slowStartMs') ?? 0;
+}
+
+/** The limits of connections to an instance, and of requests that wait for one. */
+export function connectionLimits(
+  policy: TrafficPolicy | undefined,
+  labels: Labels,
+): CircuitLimits | undefined {
+  return saidOfInstance(policy, labels, 'limits');
 }
 
 /** The rules of ejection for an instance. */
@@ -79,11 +96,6 @@ export function outlierOptions(
   labels: Labels,
   defaults: OutlierOptions,
 ): OutlierOptions {
-  if (policy === undefined) return defaults;
-  for (const subset of Object.values(policy.subsets)) {
-    if (subset.outlier !== undefined && matchesLabels(labels, subset.labels)) {
-      return { ...defaults, ...subset.outlier };
-    }
-  }
-  return policy.outlier === undefined ? defaults : { ...defaults, ...policy.outlier };
+  const said = saidOfInstance(policy, labels, 'outlier');
+  return said === undefined ? defaults : { ...defaults, ...said };
 }

@@ -5,6 +5,7 @@ import { listenRaw, type RawListener, turns, turnsUntil } from '../test-peers/ra
 import { RecordedAttempt } from '../test-peers/recorded-attempt.ts';
 import { ConnectionPool } from './connection-pool.ts';
 import type { PoolLimits } from './host-pool.ts';
+import { createUpstreamTransport } from './upstream-transport.ts';
 
 let clock: TurnableClock;
 let upstream: RawListener;
@@ -183,6 +184,20 @@ describe('requests beyond the connections', () => {
     const outcomes = [busy, waiting, taken].map(({ outcome }) => outcome);
     expect(await Promise.all(outcomes)).toEqual(['end', 'end', 'end']);
     expect(leaving.ends).toEqual([]);
+  });
+
+  it('are bounded by what their transport says, below the limits of the pool', async () => {
+    const pool = aPool();
+    const transport = createUpstreamTransport({ maxConnections: 1, maxWaiting: 1 });
+    const busy = new RecordedAttempt(pool, upstream.port, { transport });
+    await (await upstream.peer(0)).until('\r\n\r\n');
+    const waiting = new RecordedAttempt(pool, upstream.port, { transport });
+    expect(await new RecordedAttempt(pool, upstream.port, { transport }).outcome).toBe(
+      'QUEUE_FULL',
+    );
+    for (let request = 1; request <= 2; request++) await serve(0, request);
+    expect(await Promise.all([busy.outcome, waiting.outcome])).toEqual(['end', 'end']);
+    expect(upstream.peers).toHaveLength(1);
   });
 
   it('are told when none became free in time', async () => {

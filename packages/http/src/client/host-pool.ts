@@ -42,6 +42,8 @@ export class HostPool implements UpstreamOwner, DialOwner, StreamsOwner {
   /** For this very target, so that no session is ever resumed under another name or with another trust (CVE-2026-48934). */
   tlsSession: Buffer | undefined;
   readonly #owner: HostPoolOwner;
+  readonly #maxConnections: number;
+  readonly #maxWaiting: number;
   readonly #connections = new Set<UpstreamConnection>();
   readonly #idle: UpstreamConnection[] = [];
   readonly #dialling = new Set<Dial>();
@@ -59,7 +61,10 @@ export class HostPool implements UpstreamOwner, DialOwner, StreamsOwner {
     this.#owner = owner;
     this.limits = owner.limits;
     this.wheel = owner.wheel;
-    this.connectTimeoutMs = target.transport.connectTimeoutMs ?? owner.limits.connectTimeoutMs;
+    const { connectTimeoutMs, maxConnections, maxWaiting } = target.transport;
+    this.connectTimeoutMs = connectTimeoutMs ?? owner.limits.connectTimeoutMs;
+    this.#maxConnections = Math.min(maxConnections ?? Infinity, owner.limits.maxConnections);
+    this.#maxWaiting = Math.min(maxWaiting ?? Infinity, owner.limits.maxWaiting);
     this.#closed = closed;
     this.#spoken = target.transport.protocol;
   }
@@ -94,9 +99,9 @@ export class HostPool implements UpstreamOwner, DialOwner, StreamsOwner {
       this.#prove(connection, exchange);
       return;
     }
-    if (this.#waiting.length >= this.limits.maxWaiting) {
+    if (this.#waiting.length >= this.#maxWaiting) {
       this.#dropAborted();
-      if (this.#waiting.length >= this.limits.maxWaiting) {
+      if (this.#waiting.length >= this.#maxWaiting) {
         exchange.fail(new UpstreamError('QUEUE_FULL', 'Too many requests wait for this upstream'));
         return;
       }
@@ -189,13 +194,20 @@ export class HostPool implements UpstreamOwner, DialOwner, StreamsOwner {
   }
 
   #dialIfNeeded(): void {
-    while (!this.#closed && this.size < this.limits.maxConnections) {
+    while (!this.#closed && this.#mayDial) {
       const coming = this.#dialling.size + (this.#streams?.coming ?? 0);
       if (coming * this.#servedByDial() >= this.#waiting.length) return;
       const dial = new Dial(this.target, this);
       this.#dialling.add(dial);
       dial.start();
     }
+  }
+
+  get #mayDial(): boolean {
+    if (this.size < this.#maxConnections) return true;
+    // Connections that only end what they carry must not keep everybody waiting for as long as that takes.
+    const ending = this.#streams?.retired ?? 0;
+    return this.size === ending && this.size < this.limits.maxConnections;
   }
 
   /** How many of those who wait one more connection would serve. */

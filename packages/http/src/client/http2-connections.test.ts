@@ -89,6 +89,21 @@ describe('HTTP/2 connections to one upstream', () => {
     await closed.close();
   });
 
+  it('that only end what they carry do not count against the limit', async () => {
+    upstream.answer = () => undefined;
+    use({});
+    const one = createUpstreamTransport({ protocol: 'h2', maxConnections: 1 });
+    const long = ask({ transport: one });
+    await turnsUntil(() => upstream.streams.length === 1);
+    upstream.sessions[0]?.goaway(0);
+    await turns();
+    upstream.answer = (stream) => answerOk(stream);
+    expect(await ask({ transport: one }).outcome).toBe('end');
+    expect(upstream.sessions).toHaveLength(2);
+    for (const stream of [...upstream.streams]) if (!stream.headersSent) answerOk(stream);
+    expect(await long.outcome).toBe('end');
+  });
+
   it('are closed when idle', async () => {
     expect(await ask().outcome).toBe('end');
     await turnsUntil(() => upstream.streams.length === 0);

@@ -39,6 +39,11 @@ export class Http2Connections implements Http2Owner {
     return this.#opening.size + this.#open.length + this.#retired.size;
   }
 
+  /** Connections that take nothing new and end with what they carry. */
+  get retired(): number {
+    return this.#retired.size;
+  }
+
   /** Connections from which room is still hoped for: not ready yet, or open to no stream at all for now. */
   get coming(): number {
     let coming = this.#opening.size;

@@ -29,6 +29,10 @@ export interface UpstreamTransportOptions {
   readonly proxyProtocol?: 1 | 2;
   /** Absent: the pool's. */
   readonly connectTimeoutMs?: number;
+  /** Fewer connections to an upstream than the pool's limit allows. */
+  readonly maxConnections?: number | undefined;
+  /** Fewer exchanges waiting for a connection than the pool's limit allows. */
+  readonly maxWaiting?: number | undefined;
 }
 
 /** How an upstream is spoken to, ready to be dialled: the third part of a pool's key. Made by `createUpstreamTransport`. */
@@ -39,6 +43,8 @@ export interface UpstreamTransport {
   readonly tls: CompiledUpstreamTls | undefined;
   readonly proxyProtocol: 1 | 2 | undefined;
   readonly connectTimeoutMs: number | undefined;
+  readonly maxConnections: number | undefined;
+  readonly maxWaiting: number | undefined;
   /** Why it cannot be used: every attempt fails with `TLS_FAILED` and nothing is dialled. */
   readonly fault: string | undefined;
 }
@@ -64,6 +70,8 @@ export const PLAIN_HTTP_1: UpstreamTransport = {
   tls: undefined,
   proxyProtocol: undefined,
   connectTimeoutMs: undefined,
+  maxConnections: undefined,
+  maxWaiting: undefined,
   fault: undefined,
 };
 
@@ -72,23 +80,24 @@ export function brokenTransport(fault: string): UpstreamTransport {
   return { ...PLAIN_HTTP_1, key: `broken ${fault}`, fault };
 }
 
+const PLAIN_PARTS = JSON.stringify({ protocol: PLAIN_HTTP_1.protocol });
+
 // RFC 1123 §2.1, and underscores, which container networks use.
 const HOST_NAME = /^(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/;
 
 /** Reads certificates and makes the key; what cannot be read makes a transport whose `fault` says so. */
 export function createUpstreamTransport(options: UpstreamTransportOptions): UpstreamTransport {
-  const { tls, proxyProtocol, connectTimeoutMs } = options;
+  const { tls, proxyProtocol, connectTimeoutMs, maxConnections, maxWaiting } = options;
   // Without TLS there is nothing to agree by.
   const protocol =
     options.protocol === 'auto' && tls === undefined
       ? 'http/1.1'
       : (options.protocol ?? 'http/1.1');
+  const parts = { protocol, proxyProtocol, connectTimeoutMs, maxConnections, maxWaiting };
   if (tls === undefined) {
-    if (protocol === 'http/1.1' && proxyProtocol === undefined && connectTimeoutMs === undefined) {
-      return PLAIN_HTTP_1;
-    }
-    const key = JSON.stringify([protocol, proxyProtocol, connectTimeoutMs]);
-    return { key, protocol, tls: undefined, proxyProtocol, connectTimeoutMs, fault: undefined };
+    const key = JSON.stringify(parts);
+    if (key === PLAIN_PARTS) return PLAIN_HTTP_1;
+    return { ...parts, key, tls: undefined, fault: undefined };
   }
   try {
     const secrets = createHash('sha256')
@@ -97,15 +106,8 @@ export function createUpstreamTransport(options: UpstreamTransportOptions): Upst
     const compiled = compileTls(tls, secrets);
     const { serverName, verify } = compiled;
     // Whatever decides whom we trust is part of it, so that neither a connection nor a TLS session is ever shared across.
-    const key = JSON.stringify([
-      protocol,
-      proxyProtocol,
-      connectTimeoutMs,
-      serverName,
-      verify,
-      secrets,
-    ]);
-    return { key, protocol, tls: compiled, proxyProtocol, connectTimeoutMs, fault: undefined };
+    const key = JSON.stringify({ ...parts, serverName, verify, secrets });
+    return { ...parts, key, tls: compiled, fault: undefined };
   } catch (error) {
     return brokenTransport(error instanceof Error ? error.message : String(error));
   }

@@ -165,7 +165,13 @@ const settings: { [K in keyof TrafficSettings]-?: fc.Arbitrary<NonNullable<Traff
     slowStartMs: ms,
     locality: partial({ preferLocal: fc.boolean(), spillBelow: share, failover: some(name) }),
     affinity: fc.record({ cookie: name, ttlMs: ms, sameSite: fc.constant('lax' as const) }),
-    limits: partial({ maxRequests: ms, maxRetries: ms, maxRequestsPerEndpoint: ms }),
+    limits: partial({
+      maxRequests: ms,
+      maxRetries: ms,
+      maxRequestsPerEndpoint: ms,
+      maxConnectionsPerEndpoint: ms,
+      maxPendingPerEndpoint: ms,
+    }),
     outlier: partial({
       consecutiveFailures: ms,
       consecutive5xx: fc.nat(10_000),

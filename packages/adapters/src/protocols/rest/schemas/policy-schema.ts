@@ -70,6 +70,8 @@ const settingsFields = {
       maxRequests: limit.optional(),
       maxRetries: z.int().min(0).max(1_000_000).optional(),
       maxRequestsPerEndpoint: limit.optional(),
+      maxConnectionsPerEndpoint: limit.optional(),
+      maxPendingPerEndpoint: limit.optional(),
     })
     .transform(withoutUndefined)
     .optional(),

@@ -186,6 +186,8 @@ const settings = {
       maxRequests: z.int().optional(),
       maxRetries: z.int().optional(),
       maxRequestsPerEndpoint: z.int().optional(),
+      maxConnectionsPerEndpoint: z.int().optional(),
+      maxPendingPerEndpoint: z.int().optional(),
     })
     .optional(),
   outlier: z.record(z.string(), z.number()).optional(),
