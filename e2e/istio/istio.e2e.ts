@@ -102,3 +102,32 @@ test('a bad file changes nothing and says where', async () => {
   );
   expect(await shareOfV2(40)).toBe(0);
 });
+
+test('a file of our own documents is written in one commit, or not at all', async () => {
+  const own = (weight: number) => `policies:
+  - service: reviews
+    subsets: { v1: { labels: { version: v1 } }, v2: { labels: { version: v2 } } }
+routes:
+  - name: canary
+    to:
+      - { service: reviews, subset: v1, weight: ${100 - weight} }
+      - { service: reviews, subset: v2, weight: ${weight} }
+`;
+  const first = await apply(own(100));
+  expect([first.code, first.stdout, first.stderr]).toEqual([
+    0,
+    'policy/reviews created (namespace default)\nroute/canary created (namespace default)\n',
+    '',
+  ]);
+  expect(await shareOfV2(40)).toBe(1);
+  const [policy, route] = await Promise.all(
+    ['policies/reviews', 'routes/canary'].map(
+      async (path) => (await call(portolan.control, 'GET', `/api/v1/${path}`)).body,
+    ),
+  );
+  expect(policy.modifyRevision).toBe(route.modifyRevision);
+  const bad = await apply(own(-1));
+  expect(bad.code).not.toBe(0);
+  expect(bad.stderr).toMatch(/reviews\.yaml:8:\d+: routes\[0\]\.to\[1\]\.weight: expected /);
+  expect(await shareOfV2(40)).toBe(1);
+});

@@ -6,8 +6,9 @@ export {
   obtainCertificate,
   placeholderCertificate,
 } from './acme/acme-certificates.ts';
-export { type CompiledDocument, type CompiledFile, compileIstio } from './istio/compile-istio.ts';
-export type { DocumentProblem } from './istio/document-reader.ts';
+export { type CompiledFile, compileFile } from './apply/compile-file.ts';
+export type { CompiledDocument } from './apply/compiled-document.ts';
+export type { DocumentProblem } from './apply/document-reader.ts';
 export { createProbes } from './probes/create-probes.ts';
 export { createGrpcProbe } from './probes/grpc-probe.ts';
 export { createHttpProbe, type HttpProbeOptions } from './probes/http-probe.ts';
@@ -15,6 +16,7 @@ export { lookupHost } from './probes/lookup-host.ts';
 export type { ProbeDeps } from './probes/probe-deps.ts';
 export { createScriptProbe } from './probes/script-probe.ts';
 export { createTcpProbe } from './probes/tcp-probe.ts';
+export { fromJsonPath } from './protocols/rest/body/json-path.ts';
 export type { RestDeps, SnapshotPort, WebhookFailure } from './protocols/rest/operation.ts';
 export {
   type ParsedDocument,

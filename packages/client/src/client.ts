@@ -1,4 +1,5 @@
 import { type Clock, type Logger, NO_LOGGER, type Random } from '@portolan/core';
+import { createApplyCall } from './calls/apply-calls.ts';
 import { type CallScope, createCaller, type StreamOptions } from './calls/caller.ts';
 import { createInstanceCalls } from './calls/instance-calls.ts';
 import { createNamespaceCalls } from './calls/namespace-calls.ts';
@@ -63,6 +64,8 @@ export function createClient(options: ClientOptions = {}, deps: Partial<ClientDe
     services,
     routes: createRouteCalls(caller),
     policies: createPolicyCalls(caller),
+    /** Writes and deletes all of them in one commit, or none. */
+    apply: createApplyCall(caller),
     namespaces: createNamespaceCalls(caller),
     webhooks: createWebhookCalls(caller),
     snapshot: createSnapshotCalls(caller),

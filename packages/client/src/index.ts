@@ -54,6 +54,8 @@ export type {
 } from './wire/documents.ts';
 export { fromInstanceDocument, fromViewDocument } from './wire/from-wire.ts';
 export type {
+  ApplyAnswer,
+  ApplyBody,
   DestinationDocument,
   FieldMatchDocument,
   PolicyBody,

@@ -128,6 +128,8 @@ export type {
   BatchItem,
   CheckInput,
   DocumentCollection,
+  DocumentOutcome,
+  DocumentWrite,
   Heartbeat,
   HeartbeatOutcome,
   RegisterOutcome,

@@ -1,6 +1,7 @@
 import {
   type AddressPolicy,
   type Clock,
+  type DocumentWrite,
   type HealthProbe,
   type Heartbeat,
   type HeartbeatOutcome,
@@ -14,6 +15,7 @@ import {
   type Revision,
   type ServiceView,
   type Store,
+  serviceId,
 } from '@portolan/core';
 import { Catalogue } from './catalogue/catalogue.ts';
 import { CatalogueFeed } from './catalogue/catalogue-feed.ts';
@@ -25,6 +27,7 @@ import { createHealthReconciler } from './health/reconciler.ts';
 import { LeaseTable } from './leases/lease-table.ts';
 import { type RegistryOptionsInput, resolveRegistryOptions } from './options/registry-options.ts';
 import { createRegistryMetrics } from './telemetry/registry-metrics.ts';
+import { commitDocuments, type DocumentChange } from './write/commit-documents.ts';
 import { createDocuments } from './write/documents.ts';
 import { InstanceWriter, mergeLabels, notFound } from './write/instance-writer.ts';
 import { KeyLock } from './write/key-lock.ts';
@@ -137,6 +140,19 @@ export async function createRegistry(
     encode: encodeWebhook,
     validate: validateWebhook,
   });
+  function toChange(write: DocumentWrite): DocumentChange {
+    if ('deleted' in write) {
+      const collection = write.kind === 'route' ? routeDocuments : policyDocuments;
+      return collection.deletionOf(write.deleted, write.ifRevision);
+    }
+    if (write.kind === 'route') {
+      const { namespace, name } = write.document;
+      return routeDocuments.changeTo(`${namespace}/${name}`, write.document, write.ifRevision);
+    }
+    const { namespace, group, service } = write.document;
+    const id = serviceId({ namespace, group, name: service });
+    return policyDocuments.changeTo(id, write.document, write.ifRevision);
+  }
   const namespaces = createNamespaces({ ...shared, catalogue });
   const feed = new CatalogueFeed(catalogue, store, clock, logger);
   await feed.start();
@@ -238,6 +254,10 @@ export async function createRegistry(
     routeDocuments,
     policyDocuments,
     webhooks,
+    async writeDocuments(writes, options) {
+      open();
+      return commitDocuments(writes.map(toChange), shared, options?.dryRun);
+    },
     ...namespaces,
     updateOptions(next) {
       options = resolveRegistryOptions(next);

@@ -1,4 +1,4 @@
-import type { DocumentReader, Members, Path } from './document-reader.ts';
+import type { DocumentReader, Members, Path } from '../apply/document-reader.ts';
 import { hostService } from './host-service.ts';
 
 /** The body of a traffic policy, and whose it is. */

@@ -1,4 +1,4 @@
-import type { DocumentReader, Path } from './document-reader.ts';
+import type { DocumentReader, Path } from '../apply/document-reader.ts';
 
 /** `reviews`, `reviews.prod` and `reviews.prod.svc.cluster.local` as a service; a short name is in the document's own namespace. */
 export function hostService(

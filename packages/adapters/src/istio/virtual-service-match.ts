@@ -1,4 +1,4 @@
-import type { DocumentReader, Members, Path } from './document-reader.ts';
+import type { DocumentReader, Members, Path } from '../apply/document-reader.ts';
 
 /** One `HTTPMatchRequest` as a route's match. */
 export function compileMatch(reader: DocumentReader, value: unknown, path: Path): Members {

@@ -188,3 +188,41 @@ export interface PolicyBody extends TrafficSettingsBody {
 
 /** A traffic policy in answers. */
 export type PolicyDocument = StoredTrafficPolicy;
+
+/** What `apply` writes and deletes: bodies with what they are called. */
+export interface ApplyBody {
+  readonly routes?: readonly (RouteBody & { readonly name: string; readonly namespace?: string })[];
+  readonly policies?: readonly (PolicyBody & {
+    readonly service: string;
+    readonly namespace?: string;
+    readonly group?: string;
+  })[];
+  readonly delete?: {
+    readonly routes?: readonly {
+      readonly name: string;
+      readonly namespace?: string;
+      /** Only at this revision. */
+      readonly revision?: number;
+    }[];
+    readonly policies?: readonly {
+      readonly service: string;
+      readonly namespace?: string;
+      readonly group?: string;
+      readonly revision?: number;
+    }[];
+  };
+}
+
+export interface ApplyAnswer {
+  /** Policies first, then routes, then what was deleted. */
+  readonly applied: readonly {
+    readonly kind: 'route' | 'policy';
+    /** A policy's is its service's. */
+    readonly name: string;
+    readonly namespace: string;
+    readonly group?: string;
+    readonly outcome: 'created' | 'configured' | 'unchanged' | 'deleted';
+  }[];
+  readonly dryRun: boolean;
+  readonly revision: number;
+}

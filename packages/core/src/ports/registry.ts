@@ -104,6 +104,16 @@ export interface DocumentCollection<
   delete(id: string, ifRevision?: Revision): Promise<boolean>;
 }
 
+/** One of several documents to be written together, with what the collection's own `put` and `delete` take. */
+export type DocumentWrite = { readonly ifRevision?: Revision | undefined } & (
+  | { readonly kind: 'route'; readonly document: Route }
+  | { readonly kind: 'policy'; readonly document: TrafficPolicy }
+  | { readonly kind: 'route' | 'policy'; readonly deleted: string }
+);
+
+/** What became of a document; `unchanged` also for a deletion of what did not exist. */
+export type DocumentOutcome = 'created' | 'configured' | 'unchanged' | 'deleted';
+
 /**
  * The whole registry. Writes resolve when durable and visible to readers. Caller's and environment's faults are
  * `RegistryError`s.
@@ -131,6 +141,14 @@ export interface Registry extends CatalogueReader {
   /** Keyed by `serviceId`: one a service. */
   readonly policyDocuments: DocumentCollection<TrafficPolicy, StoredTrafficPolicy>;
   readonly webhooks: DocumentCollection<Webhook>;
+  /**
+   * All of them in one commit, or none: readers see all at one revision. VALIDATION_FAILED or CONFLICT as of the collections; with
+   * `dryRun` nothing is written.
+   */
+  writeDocuments(
+    writes: readonly DocumentWrite[],
+    options?: { readonly dryRun?: boolean },
+  ): Promise<readonly DocumentOutcome[]>;
   namespaces(): readonly {
     readonly name: string;
     readonly services: number;

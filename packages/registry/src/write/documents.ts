@@ -1,86 +1,73 @@
-import { type DocumentCollection, RegistryError, type Revision, type Store } from '@portolan/core';
+import { type DocumentCollection, RegistryError, type Revision } from '@portolan/core';
 import type { DocumentShelf, Shelved } from '../catalogue/document-shelf.ts';
-import type { ReachedRevisions } from '../catalogue/reached-revisions.ts';
-import type { KeyLock } from './key-lock.ts';
+import { type CommitDeps, commitDocuments, type DocumentChange } from './commit-documents.ts';
 
-export interface DocumentsDeps<T extends object> {
+export interface DocumentsDeps<T extends object> extends CommitDeps {
   readonly kind: 'route' | 'policy' | 'webhook';
   readonly shelf: DocumentShelf<T>;
   readonly encode: (document: T) => string;
   /** Throws `RegistryError` when the document is not acceptable under this name. */
   readonly validate: (name: string, document: T) => void;
-  readonly store: Store;
-  readonly lock: KeyLock;
-  readonly reached: ReachedRevisions;
 }
 
-const MAX_TRIES = 8;
+/** A collection whose changes can also be committed together with others. */
+export interface Documents<T extends object> extends DocumentCollection<T, Shelved<T>> {
+  /** Throws what makes the document unacceptable. */
+  changeTo(name: string, document: T, ifRevision?: Revision): DocumentChange;
+  deletionOf(name: string, ifRevision?: Revision): DocumentChange;
+}
 
 /** Named documents of one kind: compare-and-swap on the store, visible when a write resolves. */
-export function createDocuments<T extends object>(
-  deps: DocumentsDeps<T>,
-): DocumentCollection<T, Shelved<T>> {
-  const { kind, shelf, encode, store, lock, reached } = deps;
+export function createDocuments<T extends object>(deps: DocumentsDeps<T>): Documents<T> {
+  const { kind, shelf, encode } = deps;
+  const revisionOf = (name: string): Revision => shelf.get(name)?.modifyRevision ?? 0;
 
-  /** `decide` gives the op, or undefined when nothing would change. */
-  async function swap(
-    name: string,
-    ifRevision: Revision | undefined,
-    decide: (present: Shelved<T> | undefined) => string | null | undefined,
-  ): Promise<boolean> {
-    const key = `${kind}/${name}`;
-    const release = await lock.acquire([key]);
-    try {
-      for (let tries = 1; ; tries++) {
+  function changeTo(name: string, document: T, ifRevision?: Revision): DocumentChange {
+    deps.validate(name, document);
+    const value = encode(document);
+    return {
+      kind,
+      name,
+      ifRevision,
+      present: () => revisionOf(name),
+      decide() {
         const present = shelf.get(name);
-        const at = present?.modifyRevision ?? 0;
-        if (ifRevision !== undefined && ifRevision !== at) {
-          throw new RegistryError('CONFLICT', {
-            detail:
-              at === 0
-                ? `${kind} "${name}" does not exist.`
-                : `${kind} "${name}" is at revision ${at}, not ${ifRevision}. Read it again and decide anew.`,
-          });
-        }
-        const value = decide(present);
-        if (value === undefined) return false;
-        const op =
-          value === null
-            ? ({ type: 'delete', key } as const)
-            : ({ type: 'put', key, value } as const);
-        const committed = await store.commit([op], [{ key, modifyRevision: at }]);
-        if (committed.ok) {
-          await reached.wait(committed.revision);
-          return true;
-        }
-        if (tries >= MAX_TRIES) {
-          const detail = `${kind} "${name}" kept changing meanwhile; nothing was changed. Try again.`;
-          throw new RegistryError('CONFLICT', { detail });
-        }
-        await reached.wait(committed.actual);
-      }
-    } finally {
-      release();
-    }
+        return present && encode(withoutRevisions(present)) === value ? undefined : value;
+      },
+    };
+  }
+
+  function deletionOf(name: string, ifRevision?: Revision): DocumentChange {
+    return {
+      kind,
+      name,
+      ifRevision,
+      present: () => revisionOf(name),
+      decide: () => (shelf.get(name) === undefined ? undefined : null),
+    };
+  }
+
+  async function commit(change: DocumentChange): Promise<boolean> {
+    const [outcome] = await commitDocuments([change], deps);
+    return outcome !== 'unchanged';
   }
 
   return {
     list: () => shelf.list(),
     get: (name) => shelf.get(name),
     async put(name, document, ifRevision) {
-      deps.validate(name, document);
-      const value = encode(document);
-      const changed = await swap(name, ifRevision, (present) =>
-        present && encode(withoutRevisions(present)) === value ? undefined : value,
-      );
+      const changed = await commit(changeTo(name, document, ifRevision));
       const stored = shelf.get(name);
       if (!stored) {
         throw new RegistryError('CONFLICT', { detail: `${kind} "${name}" was deleted meanwhile.` });
       }
       return { document: stored, changed };
     },
-    delete: (name, ifRevision) =>
-      swap(name, ifRevision, (present) => (present === undefined ? undefined : null)),
+    async delete(name, ifRevision) {
+      return commit(deletionOf(name, ifRevision));
+    },
+    changeTo,
+    deletionOf,
   };
 }
 

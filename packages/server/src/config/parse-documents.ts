@@ -26,9 +26,8 @@ export async function parseDocuments(
   if (config.services.length + config.routes.length + config.policies.length === 0) {
     return { documents: NONE, problems: [] };
   }
-  const { parsePolicyDocument, parseRegistrationDocument, parseRouteDocument } = await import(
-    '@portolan/adapters'
-  );
+  const { fromJsonPath, parsePolicyDocument, parseRegistrationDocument, parseRouteDocument } =
+    await import('@portolan/adapters');
   const problems: ConfigProblem[] = [];
   const complain = (path: ConfigPath, message: string): void => {
     problems.push({ origin: originAt(merged, path), path: formatPath(path), message });
@@ -86,17 +85,4 @@ export function policyKey(policy: TrafficPolicy): string {
 export function instanceKey(input: RegistrationInput): string {
   const id = input.id ?? `${input.service.name}-${input.address}-${input.port}`;
   return `${input.service.namespace}/${id}`;
-}
-
-/** `$.checks[0].interval` as keys. */
-function fromJsonPath(path: string): ConfigPath {
-  const keys: (string | number)[] = [];
-  for (const [, name, index, quoted] of path.matchAll(
-    /\.([\w$]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]/g,
-  )) {
-    if (name !== undefined) keys.push(name);
-    else if (index !== undefined) keys.push(Number(index));
-    else if (quoted !== undefined) keys.push(String(JSON.parse(quoted)));
-  }
-  return keys;
 }

@@ -71,23 +71,23 @@ export function parseRegistrationDocument(
 }
 
 /** A route as a configuration file holds it: the API's body with its `name`. */
-export function parseRouteDocument(document: Fields): ParsedDocument<Route> {
+export function parseRouteDocument(document: Fields, root = '$'): ParsedDocument<Route> {
   const { name, namespace } = document;
   const named = typeof name === 'string' ? name : '';
   const within = typeof namespace === 'string' ? namespace : DEFAULT_NAMESPACE;
-  const result = validate(routeCodec(named, within), document);
-  const unnamed = name === undefined ? [{ path: '$.name', expected: 'a name' }] : [];
+  const result = validate(routeCodec(named, within), document, root);
+  const unnamed = name === undefined ? [{ path: `${root}.name`, expected: 'a name' }] : [];
   if (!result.ok) return { ok: false, problems: [...unnamed, ...result.problems] };
   if (unnamed.length > 0) return { ok: false, problems: unnamed };
   return { ok: true, value: toRoute(result.value, named, within) };
 }
 
 /** A traffic policy as a configuration file holds it: the API's body with its `service`. */
-export function parsePolicyDocument(document: Fields): ParsedDocument<TrafficPolicy> {
+export function parsePolicyDocument(document: Fields, root = '$'): ParsedDocument<TrafficPolicy> {
   const { service, namespace = DEFAULT_NAMESPACE, group = DEFAULT_GROUP } = document;
   const owner = { service: textOr(service), namespace: textOr(namespace), group: textOr(group) };
-  const result = validate(policyCodec(owner), document);
-  const unnamed = service === undefined ? [{ path: '$.service', expected: 'a name' }] : [];
+  const result = validate(policyCodec(owner), document, root);
+  const unnamed = service === undefined ? [{ path: `${root}.service`, expected: 'a name' }] : [];
   if (!result.ok) return { ok: false, problems: [...unnamed, ...result.problems] };
   if (unnamed.length > 0) return { ok: false, problems: unnamed };
   return { ok: true, value: toPolicy(result.value, owner) };

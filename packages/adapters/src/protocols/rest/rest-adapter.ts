@@ -8,6 +8,7 @@ import {
 import { jsonReply } from './json-reply.ts';
 import { toOpenApiDocument } from './openapi/openapi-document.ts';
 import type { Operation, RestContext, RestDeps } from './operation.ts';
+import { applyOperations } from './operations/apply.ts';
 import { eventOperations } from './operations/events.ts';
 import { heartbeatOperations } from './operations/heartbeats.ts';
 import { instanceOperations } from './operations/instances.ts';
@@ -60,6 +61,7 @@ export function createRestAdapter(
     ...eventOperations(context),
     ...routeOperations(context),
     ...policyOperations(context),
+    ...applyOperations(context),
     ...routeExplanationOperations(context),
     ...namespaceOperations(context),
     ...webhookOperations(context),

@@ -1,5 +1,5 @@
 import type { CompiledDocument, CompiledFile, DocumentProblem } from '@portolan/adapters';
-import type { PolicyBody, PortolanClient, RouteBody, RouteDocument } from '@portolan/client';
+import type { ApplyBody, PortolanClient, RouteDocument } from '@portolan/client';
 import type { Command } from 'commander';
 import { CliError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
@@ -24,16 +24,16 @@ interface Applied {
 export function addApply(program: Command, context: CliContext): void {
   program
     .command('apply')
-    .summary('write Istio’s VirtualService and DestinationRule documents')
+    .summary('write routes and traffic policies of a file, or Istio’s documents, in one commit')
     .description(
-      'Writes the routes and traffic policies that a file of VirtualService and DestinationRule documents comes to. All of it is checked first: a file with a problem changes nothing.',
+      'Writes what a YAML file holds: routes and policies as the configuration has them, and what Istio’s VirtualService and DestinationRule documents come to. All in one commit: a file with a problem changes nothing.',
     )
     .requiredOption('-f, --file <file>', 'read this file; - is standard input')
     .option('--dry-run', 'only check the file')
     .action(async (options: ApplyOptions, command: Command) => {
       const text = await readText(options.file, context);
-      const { compileIstio } = await import('@portolan/adapters');
-      const file: CompiledFile = compileIstio(text);
+      const { compileFile } = await import('@portolan/adapters');
+      const file: CompiledFile = compileFile(text);
       if (file.problems.length > 0) {
         const lines = file.problems.map((problem) => describe(options.file, problem));
         throw new CliError(`nothing was changed.\n${lines.join('\n')}`, { exit: 'usage' });
@@ -60,30 +60,21 @@ async function applyAll(
   client: PortolanClient,
   documents: readonly CompiledDocument[],
 ): Promise<readonly Applied[]> {
-  const applied: Applied[] = [];
-  const before = { namespace: '*' };
-  const routes = new Map(
-    (await client.routes.list(before)).map((route) => [`${route.namespace}/${route.name}`, route]),
-  );
-  const policies = new Map(
-    (await client.policies.list(before)).map((one) => [`${one.namespace}/${one.service}`, one]),
-  );
-  for (const document of documents) {
-    const { kind, name, namespace, body } = document;
-    const present = (kind === 'route' ? routes : policies).get(`${namespace}/${name}`);
-    const written =
-      kind === 'route'
-        ? await client.routes.put(name, body as unknown as RouteBody, { namespace })
-        : await client.policies.put(name, body as unknown as PolicyBody, { namespace });
-    const same = present?.modifyRevision === written.modifyRevision;
-    const outcome = present === undefined ? 'created' : same ? 'unchanged' : 'configured';
-    applied.push({ ...toName(document), outcome });
-  }
-  for (const route of leftOver(documents, routes)) {
-    const { name, namespace } = route;
-    await client.routes.delete(name, { namespace, if: route.modifyRevision });
-    applied.push({ kind: 'route', name, namespace, outcome: 'deleted' });
-  }
+  const listed = await client.routes.list({ namespace: '*' });
+  const routes = new Map(listed.map((route) => [`${route.namespace}/${route.name}`, route]));
+  const of = (kind: CompiledDocument['kind']) =>
+    documents.filter((one) => one.kind === kind).map(({ document }) => document);
+  const { applied } = await client.apply({
+    policies: of('policy') as unknown as NonNullable<ApplyBody['policies']>,
+    routes: of('route') as unknown as NonNullable<ApplyBody['routes']>,
+    delete: {
+      routes: leftOver(documents, routes).map(({ name, namespace, modifyRevision }) => ({
+        name,
+        namespace,
+        revision: modifyRevision,
+      })),
+    },
+  });
   return applied;
 }
 
@@ -94,8 +85,8 @@ function leftOver(
 ): readonly RouteDocument[] {
   const written = new Set(documents.map(({ namespace, name }) => `${namespace}/${name}`));
   const gone: RouteDocument[] = [];
-  for (const { kind, namespace, name } of documents) {
-    if (kind !== 'route') continue;
+  for (const { kind, namespace, name, asWritten } of documents) {
+    if (kind !== 'route' || asWritten) continue;
     for (let place = 2; place < 1_000; place++) {
       const key = `${namespace}/${name}-${place}`;
       const route = routes.get(key);

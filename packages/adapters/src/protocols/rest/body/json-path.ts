@@ -12,3 +12,16 @@ export function appendKey(path: string, key: PropertyKey): string {
 export function toJsonPath(keys: readonly PropertyKey[], root = '$'): string {
   return keys.reduce<string>(appendKey, root);
 }
+
+/** The keys of a path that `toJsonPath` made, without its root. */
+export function fromJsonPath(path: string): (string | number)[] {
+  const keys: (string | number)[] = [];
+  for (const [, name, index, quoted] of path.matchAll(
+    /\.([\w$]+)|\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]/g,
+  )) {
+    if (name !== undefined) keys.push(name);
+    else if (index !== undefined) keys.push(Number(index));
+    else if (quoted !== undefined) keys.push(String(JSON.parse(quoted)));
+  }
+  return keys;
+}

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compileIstio } from './compile-istio.ts';
+import { compileFile } from './compile-file.ts';
 
 const REVIEWS = `apiVersion: networking.istio.io/v1alpha3
 kind: VirtualService
@@ -39,13 +39,13 @@ const rule = (http: string): string =>
 
 describe('Istio documents', () => {
   it('shift 80/20 between subsets as they stand', () => {
-    expect(compileIstio(REVIEWS)).toEqual({
+    expect(compileFile(REVIEWS)).toMatchObject({
       documents: [
         {
           kind: 'policy',
           name: 'reviews',
           namespace: 'default',
-          body: {
+          document: {
             subsets: { v1: { labels: { version: 'v1' } }, v2: { labels: { version: 'v2' } } },
           },
         },
@@ -53,7 +53,7 @@ describe('Istio documents', () => {
           kind: 'route',
           name: 'reviews',
           namespace: 'default',
-          body: {
+          document: {
             hosts: ['reviews'],
             to: [
               { service: 'reviews', namespace: 'default', subset: 'v1', weight: 80 },
@@ -68,7 +68,7 @@ describe('Istio documents', () => {
   });
 
   it('become routes in the order of their rules', () => {
-    const { documents, problems, warnings } = compileIstio(
+    const { documents, problems, warnings } = compileFile(
       rule(`    - match:
         - uri: {prefix: /a}
           headers: {end-user: {exact: jason}, x-beta: {}}
@@ -88,11 +88,11 @@ describe('Istio documents', () => {
     );
     expect(problems).toEqual([]);
     expect(warnings).toMatchObject([{ line: 12, path: 'spec.http[0].route[0].destination.port' }]);
-    expect(documents.map(({ name, body }) => [name, body.priority])).toEqual([
+    expect(documents.map(({ name, document }) => [name, document.priority])).toEqual([
       ['r', 1_000],
       ['r-2', 999],
     ]);
-    expect(documents[0]?.body).toMatchObject({
+    expect(documents[0]?.document).toMatchObject({
       match: [
         {
           path: { startsWith: '/a' },
@@ -107,13 +107,13 @@ describe('Istio documents', () => {
       mirrors: [{ service: 'shadow', namespace: 'shop', share: 0.25 }],
       rewrite: { prefix: '/b' },
     });
-    expect(documents[1]?.body).toMatchObject({
+    expect(documents[1]?.document).toMatchObject({
       redirect: { status: 301, path: '/login', host: 'other.example' },
     });
   });
 
   it('of DestinationRule keep balancer, ejection, limits and TLS', () => {
-    const { documents, problems, warnings } = compileIstio(`apiVersion: networking.istio.io/v1beta1
+    const { documents, problems, warnings } = compileFile(`apiVersion: networking.istio.io/v1beta1
 kind: DestinationRule
 metadata: {name: x}
 spec:
@@ -134,7 +134,7 @@ spec:
       {
         name: 'reviews',
         namespace: 'prod',
-        body: {
+        document: {
           balancer: 'ring-hash',
           hash: { cookie: 'user', ttl: '0s' },
           limits: {
@@ -194,21 +194,62 @@ spec:
       /RE2/,
     ],
   ])('with %j are refused with line, path and remedy', (http, line, path, message) => {
-    const { documents, problems } = compileIstio(rule(http));
+    const { documents, problems } = compileFile(rule(http));
     expect(documents).toEqual([]);
     expect(problems[0]).toMatchObject({ path, line });
     expect(problems[0]?.message).toMatch(message);
   });
 
   it('that are not YAML, of another kind, or without a name are refused', () => {
-    expect(compileIstio('a: [').problems).toHaveLength(1);
-    expect(compileIstio('a: 1\na: 2').problems[0]?.message).toMatch(/unique/i);
-    const service = compileIstio('apiVersion: v1\nkind: Service\nmetadata: {name: x}');
+    expect(compileFile('a: [').problems).toHaveLength(1);
+    expect(compileFile('a: 1\na: 2').problems[0]?.message).toMatch(/unique/i);
+    const service = compileFile('apiVersion: v1\nkind: Service\nmetadata: {name: x}');
     expect(service.problems.map(({ path }) => path)).toEqual(['apiVersion', 'kind']);
     expect(
-      compileIstio(REVIEWS.replace('  name: reviews\nspec:\n  hosts', '  x: 1\nspec:\n  hosts'))
+      compileFile(REVIEWS.replace('  name: reviews\nspec:\n  hosts', '  x: 1\nspec:\n  hosts'))
         .problems[0]?.message,
     ).toBe('expected a name');
-    expect(compileIstio('').documents).toEqual([]);
+    expect(compileFile('').documents).toEqual([]);
+  });
+});
+
+describe('our own documents', () => {
+  it('stand beside those of Istio, as the configuration file has them', () => {
+    const { documents, problems } = compileFile(`policies:
+  - service: reviews
+    subsets: {v2: {labels: {version: v2}}}
+routes:
+  - name: own
+    namespace: shop
+    to: [{service: reviews, subset: v2}]
+---
+${REVIEWS}`);
+    expect(problems).toEqual([]);
+    expect(documents.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`)).toEqual([
+      'policy default/reviews',
+      'policy default/reviews',
+      'route shop/own',
+      'route default/reviews',
+    ]);
+  });
+
+  it('are refused at the line that is wrong', () => {
+    const { documents, problems } = compileFile(`routes:
+  - name: fine
+    to: [{service: reviews}]
+  - name: bad
+    to:
+      - service: reviews
+        wieght: 3
+  - 7
+service: {}
+`);
+    expect(documents).toEqual([]);
+    expect(problems.map(({ line, path }) => `${line} ${path}`)).toEqual([
+      '9 service',
+      '8 routes[2]',
+      '7 routes[1].to[0].wieght',
+    ]);
+    expect(problems[2]?.message).toContain('weight');
   });
 });
