@@ -47,8 +47,8 @@ try {
     ['64 B answers, 512 connections', { connections: 512 }, true],
     ['64 KiB answers', { path: '/64k' }, false],
     ['1 MiB answers', { path: '/1m', connections: 8 }, false],
-    ['64 KiB request bodies', { bodyBytes: 65_536 }, false],
-    ['1 MiB request bodies', { bodyBytes: 1_048_576, connections: 8 }, false],
+    ['64 KiB request bodies', { path: '/upload', bodyBytes: 65_536 }, false],
+    ['1 MiB request bodies', { path: '/upload', bodyBytes: 1_048_576, connections: 8 }, false],
   ] as const) {
     const all = await rig.compare({ ...natives, gateway }, { ...work, ...over });
     const own = all.gateway as Sample;

@@ -66,13 +66,14 @@ export async function startProxyRig(): Promise<ProxyRig> {
     children.push(child);
     return child;
   };
+  // `/upload` answers when it has read the whole body, as most services do; `return` alone would answer before.
   const upstreamServer = (port: number): string =>
-    `server { listen 127.0.0.1:${port} reuseport; root ${folder}; location = / { default_type text/plain; return 200 '${'x'.repeat(64)}'; } location / { default_type application/octet-stream; } }`;
+    `server { listen 127.0.0.1:${port} reuseport; root ${folder}; location = / { default_type text/plain; return 200 '${'x'.repeat(64)}'; } location / { default_type application/octet-stream; } location = /upload { proxy_pass http://answer; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Content-Length ""; proxy_pass_request_body off; } }`;
   await writeFile(join(folder, '64k'), 'b'.repeat(65_536));
   await writeFile(join(folder, '1m'), 'c'.repeat(1_048_576));
   await writeFile(
     join(folder, 'up.conf'),
-    `worker_processes 1; daemon off; master_process off; pid ${folder}/up.pid; error_log ${folder}/up.err; events { worker_connections 8192; } http { ${common} ${upstreamPorts.map(upstreamServer).join(' ')} }`,
+    `worker_processes 1; daemon off; master_process off; pid ${folder}/up.pid; error_log ${folder}/up.err; events { worker_connections 8192; } http { ${common} upstream answer { server unix:${folder}/answer.sock; keepalive 64; keepalive_requests 1000000000; } server { listen unix:${folder}/answer.sock; location / { return 200 'read'; } } ${upstreamPorts.map(upstreamServer).join(' ')} }`,
   );
   start(1, 'nginx', ['-c', join(folder, 'up.conf')]);
 

@@ -78,3 +78,4 @@ export {
   type TlsListenerOptions,
 } from './server/tls-listener.ts';
 export { TimerWheel, WheelTimer } from './time/timer-wheel.ts';
+export { KeptPiece } from './transport/kept-piece.ts';

@@ -5,6 +5,7 @@ import {
   canonicalTarget,
   type ExchangeHandler,
   HttpProtocolError,
+  type KeptPiece,
   type MessageFields,
   NO_BODY,
   type ProxySource,
@@ -24,7 +25,7 @@ import type { ForwardingOwner } from './forwarding-owner.ts';
 import { GATEWAY_ERRORS, type GatewayErrorCode } from './gateway-errors.ts';
 import { isGrpcRequest, requestLimitMs } from './grpc-request.ts';
 import { editLines } from './header-edits.ts';
-import { maxForwardsLeft } from './max-forwards.ts';
+import { ALLOW_AT_LAST_HOP, maxForwardsLeft } from './max-forwards.ts';
 import { MirroredRequest } from './mirrored-request.ts';
 import { toOutgoingHead } from './outgoing-head.ts';
 import type { FoundRoute, ProxyContext } from './proxy-context.ts';
@@ -193,10 +194,10 @@ export class Exchange
 
   // The client's side.
 
-  onBodyData(piece: Buffer): void {
+  onBodyData(piece: Buffer, kept?: KeptPiece): void {
     this.#received += piece.length;
     if (this.#filters && !this.#filters.showBody(piece)) return;
-    this.#body?.keep(piece);
+    this.#body?.keep(piece, kept);
     for (const copy of this.#mirrored) copy.write(piece);
     if (this.#forwarding?.write(piece) === false) this.#server.pause();
     this.#timer.moved();
@@ -226,8 +227,9 @@ export class Exchange
     if (this.#server.ended) return;
     // RFC 9110 §10.1.1: the upstream decides whether the body is wanted.
     if (this.#server.awaitsContinue) {
-      const { clock } = this.#context;
-      this.#continueWait ??= clock.setTimer(CONTINUE_WAIT_MS, () => this.#askForBody());
+      this.#continueWait ??= this.#context.clock.setTimer(CONTINUE_WAIT_MS, () =>
+        this.#askForBody(),
+      );
     } else if (this.#body?.completed === false) this.#server.resume();
   }
 
@@ -247,8 +249,8 @@ export class Exchange
     this.#continueWait?.cancel();
     if (route.timeoutMs === undefined) this.#timer.endMs = Number.POSITIVE_INFINITY;
     this.#timer.idleMs = route.idleTimeoutMs ?? this.#context.limits.streamIdleTimeoutMs;
-    const declared: BodyFraming =
-      head.declared.kind === 'none' && this.method === 'HEAD' ? NO_BODY : head.declared;
+    const bodiless = head.declared.kind === 'none' && this.method === 'HEAD';
+    const declared: BodyFraming = bodiless ? NO_BODY : head.declared;
     const delivery = new ResponseDelivery(this.#server, this.#forwarding as Forwarding);
     this.#delivery = delivery;
     const session = sessionCookieLine(destination, this.#forwarding?.endpoint, this, this.#context);
@@ -351,8 +353,8 @@ export class Exchange
     if (route.sticky) this.#knowCaller(route.sticky);
     if (server.hasBody) this.#body = new ReplayBody(this.#context.limits.replayBytes, head.framing);
     if (route.mirrors.length > 0) {
-      const { proxySource } = this;
-      this.#mirrored = MirroredRequest.startAll(this.#context, route.mirrors, head, proxySource);
+      const source = this.proxySource;
+      this.#mirrored = MirroredRequest.startAll(this.#context, route.mirrors, head, source);
     }
     this.#forwarding = new Forwarding(this.#context, this, {
       route,
@@ -377,8 +379,7 @@ export class Exchange
 
   /** RFC 9110 §7.6.2: we are the final recipient. */
   #endHops(): void {
-    const lines = 'Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n';
-    if (this.method === 'OPTIONS') this.#answer(204, { lines, body: undefined });
+    if (this.method === 'OPTIONS') this.#answer(204, { lines: ALLOW_AT_LAST_HOP, body: undefined });
     else this.#fail('MAX_FORWARDS_REACHED');
   }
 
@@ -419,6 +420,7 @@ export class Exchange
     this.#timer.stop();
     this.#continueWait?.cancel();
     this.#forwarding?.end();
+    this.#body?.drop();
     this.#delivery?.close();
     for (const copy of this.#mirrored) copy.abort();
     this.#filters?.end();

@@ -6,3 +6,6 @@ export function maxForwardsLeft(head: RequestHead): number | undefined {
   const text = head.get('max-forwards');
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) - 1 : undefined;
 }
+
+/** What the last hop answers OPTIONS with. */
+export const ALLOW_AT_LAST_HOP = 'Allow: GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH\r\n';

@@ -1,4 +1,4 @@
-import type { BodyFraming } from '@portolan/http';
+import { type BodyFraming, KeptPiece } from '@portolan/http';
 
 /** What was read of a request's body, kept while it is small enough to be sent again. */
 export class ReplayBody {
@@ -12,6 +12,7 @@ export class ReplayBody {
   /** Whether what was read can be sent again. */
   replayable = true;
   #bytes = 0;
+  #kept: KeptPiece[] = [];
   readonly #limitBytes: number;
 
   constructor(limitBytes: number, framing: BodyFraming) {
@@ -20,12 +21,18 @@ export class ReplayBody {
     this.#limitBytes = tooLong ? 0 : limitBytes;
   }
 
-  keep(piece: Buffer): void {
+  /** `kept`: where the piece is kept already. */
+  keep(piece: Buffer, kept: KeptPiece | undefined): void {
     this.begun = true;
     if (!this.replayable) return;
     this.#bytes += piece.length;
-    if (this.#bytes > this.#limitBytes) this.drop();
-    else this.pieces.push(Buffer.from(piece));
+    if (this.#bytes > this.#limitBytes) {
+      this.drop();
+      return;
+    }
+    const held = kept?.retain() ?? KeptPiece.copyOf(piece);
+    this.#kept.push(held);
+    this.pieces.push(kept === undefined ? held.bytes : piece);
   }
 
   complete(trailerLines: string): void {
@@ -38,5 +45,7 @@ export class ReplayBody {
   drop(): void {
     this.replayable = false;
     this.pieces = [];
+    for (const held of this.#kept) held.release();
+    this.#kept = [];
   }
 }

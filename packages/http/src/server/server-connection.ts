@@ -5,11 +5,13 @@ import { MessageWriter } from '../message/message-writer.ts';
 import { parseRequestHead, type RequestHead } from '../message/request-head.ts';
 import { HttpProtocolError } from '../protocol/protocol-error.ts';
 import { WheelTimer } from '../time/timer-wheel.ts';
+import type { KeptPiece } from '../transport/kept-piece.ts';
 import { type PieceTaker, takePieces } from '../transport/socket-reader.ts';
 import { closingReply } from './closing-reply.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ConnectionOwner, OwnedConnection } from './connection-owner.ts';
 import type { ExchangeConnection } from './exchange-connection.ts';
+import { HeldPieces } from './held-pieces.ts';
 import { Http1Exchange } from './http1-exchange.ts';
 import { PrefaceReader } from './http2/preface-reader.ts';
 import { WriteWatch } from './write-watch.ts';
@@ -35,11 +37,10 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
   #phase: Phase = 'idle';
   #preface: PrefaceReader | undefined;
   #exchange: Http1Exchange | undefined;
-  #held: Buffer[] = [];
-  #heldBytes = 0;
+  readonly #held = new HeldPieces();
   #processing = false;
-  /** Whether the piece now being processed is overwritten afterwards. */
-  #lent = false;
+  /** What the piece now being processed is kept in; undefined: it is overwritten afterwards. */
+  #kept: KeptPiece | undefined;
   #inputEnded = false;
   #discarding = false;
   /** Body bytes since the data-rate window began; also what was read away after a response. */
@@ -104,7 +105,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
 
   /** The client closed its side, and nothing it sent before is left. */
   get #atLastRequest(): boolean {
-    if (!this.#inputEnded || this.#heldBytes > 0) return false;
+    if (!this.#inputEnded || this.#held.bytes > 0) return false;
     return this.#piece === undefined || this.#at >= this.#piece.length;
   }
 
@@ -146,9 +147,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
     this.#leaveSocket();
     this.#socket.pause();
     // What belongs to the chunk now being read is held only when `#process` returns, so it is taken here.
-    const surplus = Buffer.concat([...this.#held, this.#unprocessed()]);
-    this.#held = [];
-    this.#heldBytes = 0;
+    const surplus = Buffer.concat([this.#unprocessed(), this.#held.drain()]);
     return { socket: this.#socket, surplus };
   }
 
@@ -190,12 +189,8 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
       if (this.#unreadBytes > MAX_LINGER_BYTES) this.#socket.destroy();
       return;
     }
-    if (this.#held.length > 0 || this.#processing) {
-      this.#hold(Buffer.from(piece));
-      return;
-    }
-    this.#lent = true;
-    this.#process(piece);
+    if (this.#held.count > 0 || this.#processing) this.#hold(piece);
+    else this.#process(piece, 0, undefined);
   }
 
   #readPreface(preface: PrefaceReader, piece: Buffer): void {
@@ -227,10 +222,12 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
     this.#socket.off('drain', this.#onDrain);
   }
 
-  #process(piece: Buffer): void {
+  /** True when the piece is through. */
+  #process(piece: Buffer, from: number, kept: KeptPiece | undefined): boolean {
     this.#processing = true;
     this.#piece = piece;
-    this.#at = 0;
+    this.#kept = kept;
+    this.#at = from;
     try {
       while (this.#piece !== undefined && this.#at < piece.length && this.#step(piece));
     } catch (error) {
@@ -240,16 +237,20 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
         this.#owner.failed(error, this.#exchange);
         this.abort(new Error('The handler failed', { cause: error }));
       }
-      return;
+      kept?.release();
+      return false;
     } finally {
       this.#processing = false;
+      this.#kept = undefined;
     }
-    const rest = this.#piece === undefined ? EMPTY : piece.subarray(this.#at);
+    const left = this.#piece !== undefined && this.#at < piece.length;
     this.#piece = undefined;
-    if (rest.length > 0 && this.#phase !== 'lingering' && !this.#socket.destroyed) {
-      this.#hold(this.#lent ? Buffer.from(rest) : rest);
-    }
+    const waits = left && this.#phase !== 'lingering' && !this.#socket.destroyed;
+    if (!waits) kept?.release();
+    else if (kept === undefined) this.#hold(piece.subarray(this.#at));
+    else this.#held.putBack(kept, this.#at);
     if (this.#inputEnded) this.#endInput();
+    return !waits;
   }
 
   /** Takes one step through the piece; false when the rest has to wait. */
@@ -270,7 +271,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
   onBodyData(piece: Buffer): void {
     this.#windowBytes += piece.length;
     if (!this.#discarding) {
-      this.#exchange?.handler?.onBodyData(piece);
+      this.#exchange?.handler?.onBodyData(piece, this.#kept);
       return;
     }
     this.#unreadBytes += piece.length;
@@ -319,28 +320,23 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
     }
     this.#phase = 'idle';
     this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.idleTimeoutMs);
-    if (this.#heldBytes > 0) this.#release();
+    if (this.#held.bytes > 0) this.#release();
   }
 
   #hold(piece: Buffer): void {
-    this.#held.push(piece);
-    this.#heldBytes += piece.length;
+    this.#held.add(piece);
     const { heldBytes } = this.#owner.limits;
-    if (this.#heldBytes > heldBytes || this.#held.length > MAX_HELD_PIECES) this.#socket.pause();
+    if (this.#held.bytes > heldBytes || this.#held.count > MAX_HELD_PIECES) this.#socket.pause();
   }
 
   /** Goes on with what was held, or once the present piece is through. */
   #release(): void {
     if (this.#processing || this.#socket.destroyed) return;
-    const held = this.#held;
-    const [first] = held;
-    if (first !== undefined) {
-      this.#held = [];
-      this.#heldBytes = 0;
-      this.#lent = false;
-      this.#process(held.length === 1 ? first : Buffer.concat(held));
+    for (let next = this.#held.take(); next !== undefined; next = this.#held.take()) {
+      const { kept, from } = next;
+      if (!this.#process(kept.bytes, from, kept) || this.#phase === 'upgraded') break;
     }
-    if (this.#held.length === 0 && this.#socket.isPaused() && this.#phase !== 'upgraded') {
+    if (this.#held.count === 0 && this.#socket.isPaused() && this.#phase !== 'upgraded') {
       this.#socket.resume();
     }
   }
@@ -387,7 +383,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
       // The client may have closed only its side: the response is still owed, but not for long.
       this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.halfCloseTimeoutMs);
     } else if (this.#phase === 'lingering') this.#socket.destroySoon();
-    else if (this.#held.length > 0) return;
+    else if (this.#held.count > 0) return;
     else if (this.#phase === 'head') {
       this.#fault(this.#heads.fault() ?? new HttpProtocolError('HEAD_TRUNCATED'));
     } else if (this.#phase === 'idle') this.#linger();
@@ -405,7 +401,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
     this.#phase = 'closed';
     this.#owner.wheel.disarm(this.#readTimer);
     this.#writeWatch.stop();
-    this.#held = [];
+    this.#held.clear();
     const exchange = this.#exchange;
     this.#exchange = undefined;
     this.#owner.closed(this);
@@ -431,8 +427,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
     this.#exchange = undefined;
     if (exchange !== undefined) this.responseEnded = true;
     this.#phase = 'lingering';
-    this.#held = [];
-    this.#heldBytes = 0;
+    this.#held.clear();
     this.#unreadBytes = 0;
     this.#socket.end();
     if (this.#socket.isPaused()) this.#socket.resume();

@@ -2,12 +2,16 @@ import type { Socket } from 'node:net';
 import type { BodyFraming } from '../message/framing.ts';
 import type { MessageFields } from '../message/message-fields.ts';
 import type { RequestHead } from '../message/request-head.ts';
+import type { KeptPiece } from '../transport/kept-piece.ts';
 import type { TlsFacts } from './connection-facts.ts';
 
 /** What an exchange tells its handler. Nothing is called after `onAbort`, nor after the response has ended. */
 export interface ExchangeHandler {
-  /** A piece of the request's body. It is lent: what is kept of it after the call has to be copied. */
-  onBodyData(piece: Buffer): void;
+  /**
+   * A piece of the request's body. It is lent: what is kept of it after the call has to be copied, or, where `kept` is told, held
+   * by `kept.retain()` until it is released.
+   */
+  onBodyData(piece: Buffer, kept?: KeptPiece): void;
   onBodyEnd(trailers: MessageFields | undefined): void;
   /** The client is gone, was too slow, or broke a rule; nothing can be sent any more. */
   onAbort(reason: Error): void;

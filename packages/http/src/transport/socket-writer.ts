@@ -25,8 +25,9 @@ let request: WriteRequest | undefined;
 
 /** A read's bytes with a head before and a chunk's end behind. */
 const STAGING_BYTES = READ_BYTES + 32_768;
-/** What is lent is written from here: copying costs less than a buffer of its own for every piece, and collecting those. */
-let staging: Buffer | undefined;
+const MAX_SPARE_STAGINGS = 16;
+/** What is lent is written from these: copying costs less than a buffer of its own for every piece, and collecting those. */
+const spareStagings: Buffer[] = [];
 
 /**
  * Writes to a socket past its stream while nothing waits there: what the kernel takes at once, as nearly everything, costs no
@@ -83,15 +84,16 @@ export class SocketWriter {
     if (handle === undefined || request === undefined || length > STAGING_BYTES) {
       return this.writeParts(before, Buffer.from(bytes), after);
     }
-    staging ??= Buffer.allocUnsafeSlow(STAGING_BYTES);
-    const used = staging;
+    const used = spareStagings.pop() ?? Buffer.allocUnsafeSlow(STAGING_BYTES);
     let at = before === '' ? 0 : used.write(before, 0, 'latin1');
     at += bytes.copy(used, at);
     if (after !== '') at += used.write(after, at, 'latin1');
     const staged = used.subarray(0, at);
+    const writing = request;
     const taken = this.#settle(handle, handle.writeBuffer(request, staged), at, staged);
-    // What the kernel did not take stays where it is until it does.
-    if (!taken) staging = undefined;
+    if (taken) spare(used);
+    // What the kernel did not take stays where it is until it does, or the connection is closed.
+    else writing.oncomplete = () => spare(used);
     return taken;
   }
 
@@ -169,3 +171,7 @@ function newRequest(): WriteRequest | undefined {
 }
 
 function ignore(): void {}
+
+function spare(staging: Buffer): void {
+  if (spareStagings.length < MAX_SPARE_STAGINGS) spareStagings.push(staging);
+}
