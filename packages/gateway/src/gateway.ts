@@ -13,6 +13,7 @@ import {
   ConnectionPool,
   createHttpServer,
   createTlsListener,
+  type ServerExchange,
   TimerWheel,
   type TlsListener,
 } from '@portolan/http';
@@ -274,17 +275,18 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     count: (listener, outcome) => metrics.tcpConnections(listener, outcome).inc(),
   });
 
+  const begin = (exchange: ServerExchange): void =>
+    new Exchange(context, translateGrpcWeb(exchange)).start();
   const server = createHttpServer(
     {
       limits: compiled.server,
       http2: compiled.http2,
       ...(compiled.proxyProtocolFrom ? { isProxy: matchesAny(compiled.proxyProtocolFrom) } : {}),
       onExchange(exchange) {
-        const start = (): void => new Exchange(context, translateGrpcWeb(exchange)).start();
         const { findChallenge } = compiled;
         const token = findChallenge && challengeToken(exchange);
-        if (token === undefined || findChallenge === undefined) start();
-        else void answerChallenge(exchange, token, findChallenge, start);
+        if (token === undefined || findChallenge === undefined) begin(exchange);
+        else void answerChallenge(exchange, token, findChallenge, () => begin(exchange));
       },
       renderFault(error) {
         const requestId = nextRequestId();

@@ -193,6 +193,8 @@ export interface ExplanationDocument {
     readonly name: string;
     readonly configured: boolean;
     readonly path: string;
+    /** Outermost first; none of them was asked. */
+    readonly filters: readonly string[];
   } | null;
   readonly redirect: { readonly status: number; readonly location: string } | null;
   readonly answer: { readonly status: number } | null;

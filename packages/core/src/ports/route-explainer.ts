@@ -83,7 +83,13 @@ export interface RouteExplanation {
   /** How many more there were. */
   readonly passedOverMore: number;
   /** Absent when there is none; without configuration it is the service's name. */
-  readonly route?: { readonly name: string; readonly configured: boolean; readonly path: string };
+  readonly route?: {
+    readonly name: string;
+    readonly configured: boolean;
+    readonly path: string;
+    /** What its requests pass, outermost first, such as `rate-limit`; none of them is asked for an explanation. */
+    readonly filters: readonly string[];
+  };
   /** With `redirect`. */
   readonly redirect?: { readonly status: number; readonly location: string };
   /** With `answer`: its status. */

@@ -48,7 +48,7 @@ describe('an explanation', () => {
         scheme: 'http',
         clientIp: '192.0.2.1',
       },
-      route: { name: 'default/all', configured: true, path: 'prefix /api' },
+      route: { name: 'default/all', configured: true, path: 'prefix /api', filters: [] },
     });
     expect(told.passedOver).toEqual([
       { route: 'default/inside', path: 'prefix /api', failed: 'source' },
@@ -225,7 +225,7 @@ describe('an explanation', () => {
     catalogue.set('web', [anInstance(1)]);
     expect(gateway.explain(aRequest('http://a/web/x'))).toMatchObject({
       outcome: 'forward',
-      route: { name: 'default/default/web', configured: false, path: 'prefix /web' },
+      route: { name: 'default/default/web', configured: false, path: 'prefix /web', filters: [] },
       forwarded: { target: '/x' },
     });
     catalogue.set('web', [anInstance(1, { routable: false })]);
@@ -261,6 +261,15 @@ describe('an explanation', () => {
   ])('refuses with %s what the gateway would not take for a request', async (code, asked) => {
     const { gateway } = await aGateway();
     expect(gateway.explain(asked)).toMatchObject({ outcome: 'refused', refusal: { code } });
+  });
+
+  it('names the filters that its route has, outermost first', async () => {
+    const { gateway, catalogue } = await aGateway();
+    const rateLimits = [{ requests: 1, periodMs: 1_000, by: 'address' as const }];
+    const compression = { codings: ['gzip' as const], minBytes: 1, types: ['text/*'] };
+    catalogue.setRoutes([aRoute({ name: 'all', rateLimits, bodyLimitBytes: 10, compression })]);
+    const told = gateway.explain(aRequest('http://shop.example/'));
+    expect(told.route?.filters).toEqual(['compression', 'rate-limit', 'body-limit']);
   });
 
   it('changes nothing, also not whose turn is next', async () => {

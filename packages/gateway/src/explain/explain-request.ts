@@ -92,6 +92,7 @@ export function explainRequest(asked: RequestToExplain, context: ExplainContext)
       name: route.name,
       configured: match !== undefined,
       path: match ? describePath(match.path) : `prefix ${matchedPath || '/'}`,
+      filters: route.filters.map((filter) => filter.name),
     },
   };
   if (route.redirect) {

@@ -6,7 +6,6 @@ import {
   type ExchangeProtocol,
   type MessageFields,
   type ServerExchange,
-  type TlsFacts,
 } from '@portolan/http';
 import { grpcTrailers } from '../transport/grpc-failure.ts';
 import { Base64Decoder } from './base64-decoder.ts';
@@ -40,7 +39,7 @@ class GrpcWebExchange extends ExchangeBase implements ServerExchange, ExchangeHa
   #blocked = false;
 
   constructor(inner: ServerExchange, form: GrpcWebForm) {
-    super(toGrpcHead(inner.head, form));
+    super(toGrpcHead(inner.head, form), inner);
     this.#inner = inner;
     this.#decoder = form === 'text' ? new Base64Decoder() : undefined;
     this.#form = answerForm(inner.head, form);
@@ -82,30 +81,6 @@ class GrpcWebExchange extends ExchangeBase implements ServerExchange, ExchangeHa
 
   get protocol(): ExchangeProtocol {
     return this.#inner.protocol;
-  }
-
-  get secure(): boolean {
-    return this.#inner.secure;
-  }
-
-  get tls(): TlsFacts | undefined {
-    return this.#inner.tls;
-  }
-
-  get remoteAddress(): string {
-    return this.#inner.remoteAddress;
-  }
-
-  get remotePort(): number {
-    return this.#inner.remotePort;
-  }
-
-  get localAddress(): string {
-    return this.#inner.localAddress;
-  }
-
-  get localPort(): number {
-    return this.#inner.localPort;
   }
 
   get status(): number {

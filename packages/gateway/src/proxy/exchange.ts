@@ -1,13 +1,11 @@
 import type { Socket } from 'node:net';
 import { type CallerKey, hashText, type TimerHandle } from '@portolan/core';
 import {
-  type BodyFraming,
   canonicalTarget,
   type ExchangeHandler,
   HttpProtocolError,
   type KeptPiece,
   type MessageFields,
-  NO_BODY,
   type ProxySource,
   type ResponseHead,
   type ServerExchange,
@@ -249,13 +247,11 @@ export class Exchange
     this.#continueWait?.cancel();
     if (route.timeoutMs === undefined) this.#timer.endMs = Number.POSITIVE_INFINITY;
     this.#timer.idleMs = route.idleTimeoutMs ?? this.#context.limits.streamIdleTimeoutMs;
-    const bodiless = head.declared.kind === 'none' && this.method === 'HEAD';
-    const declared: BodyFraming = bodiless ? NO_BODY : head.declared;
     const delivery = new ResponseDelivery(this.#server, this.#forwarding as Forwarding);
     this.#delivery = delivery;
     const session = sessionCookieLine(destination, this.#forwarding?.endpoint, this, this.#context);
     const lines = toResponseLines(head, this.#requestId) + (this.#cookies?.lines ?? '') + session;
-    delivery.start(head, lines, declared, [destination.responseEdit, route.responseEdit], {
+    delivery.start(head, lines, [destination.responseEdit, route.responseEdit], {
       filters: this.#filters,
       onFailed: () => this.onBroken('INTERNAL'),
     });

@@ -1,10 +1,4 @@
-import {
-  type BodyFraming,
-  CHUNKED,
-  NO_BODY,
-  type ResponseHead,
-  type ServerExchange,
-} from '@portolan/http';
+import { CHUNKED, NO_BODY, type ResponseHead, type ServerExchange } from '@portolan/http';
 import type { BodyTransform } from '../filters/filter.ts';
 import { EditableFields } from './editable-fields.ts';
 import type { FilterRun } from './filter-run.ts';
@@ -44,11 +38,12 @@ export class ResponseDelivery {
   start(
     head: ResponseHead,
     lines: string,
-    declared: BodyFraming,
     edits: readonly (HeaderEdit | undefined)[],
     stages: ResponseStages,
   ): void {
     const { filters } = stages;
+    const bodiless = head.declared.kind === 'none' && this.#server.head.method === 'HEAD';
+    const declared = bodiless ? NO_BODY : head.declared;
     this.#chunked = declared.kind === 'chunked';
     const [first, second] = edits;
     if (!filters && !first && !second) {

@@ -2,11 +2,13 @@ import { type BodyFraming, CHUNKED } from '../message/framing.ts';
 import { recordLines } from '../message/head-text.ts';
 import type { RequestHead } from '../message/request-head.ts';
 import { BufferedBody } from './buffered-body.ts';
+import type { ConnectionFacts, TlsFacts } from './connection-facts.ts';
 import type { ExchangeHandler } from './server-exchange.ts';
 
 /** What the exchanges of all protocols have in common: nothing that a proxied request passes through. */
 export abstract class ExchangeBase {
   readonly head: RequestHead;
+  readonly #facts: ConnectionFacts;
   handler: ExchangeHandler | undefined;
   autoContinue = true;
   context: unknown;
@@ -14,8 +16,9 @@ export abstract class ExchangeBase {
   #abortController: AbortController | undefined;
   #drainWaiters: (() => void)[] | undefined;
 
-  constructor(head: RequestHead) {
+  constructor(head: RequestHead, facts: ConnectionFacts) {
     this.head = head;
+    this.#facts = facts;
   }
 
   abstract readonly ended: boolean;
@@ -30,6 +33,30 @@ export abstract class ExchangeBase {
   protected abstract get needsDrain(): boolean;
   /** `Date: …` with its CRLF. */
   protected abstract dateLine(): string;
+
+  get secure(): boolean {
+    return this.#facts.tls !== undefined;
+  }
+
+  get tls(): TlsFacts | undefined {
+    return this.#facts.tls;
+  }
+
+  get remoteAddress(): string {
+    return this.#facts.remoteAddress;
+  }
+
+  get remotePort(): number {
+    return this.#facts.remotePort;
+  }
+
+  get localAddress(): string {
+    return this.#facts.localAddress;
+  }
+
+  get localPort(): number {
+    return this.#facts.localPort;
+  }
 
   get hasBody(): boolean {
     const framing = this.head.framing;

@@ -4,7 +4,6 @@ import type { ConnectionFacts } from './connection-facts.ts';
 
 /** What an exchange needs of the connection that carries it. */
 export interface ExchangeConnection {
-  readonly remoteAddress: string;
   readonly facts: ConnectionFacts;
   readonly writer: MessageWriter;
   readonly responseEnded: boolean;

@@ -10,7 +10,6 @@ import {
 import { statusLine } from '../message/head-text.ts';
 import type { RequestHead } from '../message/request-head.ts';
 import { isBodiless } from '../message/response-head.ts';
-import type { TlsFacts } from './connection-facts.ts';
 import { ExchangeBase } from './exchange-base.ts';
 import type { ExchangeConnection } from './exchange-connection.ts';
 import type { ExchangeProtocol, ServerExchange } from './server-exchange.ts';
@@ -19,7 +18,6 @@ const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n';
 
 /** A request of HTTP/1.0 or 1.1 and its response. */
 export class Http1Exchange extends ExchangeBase implements ServerExchange {
-  readonly remoteAddress: string;
   readonly #connection: ExchangeConnection;
   #flowing = false;
   #continued = false;
@@ -27,33 +25,12 @@ export class Http1Exchange extends ExchangeBase implements ServerExchange {
   #keepAlive = true;
 
   constructor(connection: ExchangeConnection, head: RequestHead) {
-    super(head);
+    super(head, connection.facts);
     this.#connection = connection;
-    this.remoteAddress = connection.remoteAddress;
   }
 
   get protocol(): ExchangeProtocol {
     return this.head.minorVersion === 1 ? 'HTTP/1.1' : 'HTTP/1.0';
-  }
-
-  get secure(): boolean {
-    return this.#connection.facts.tls !== undefined;
-  }
-
-  get tls(): TlsFacts | undefined {
-    return this.#connection.facts.tls;
-  }
-
-  get remotePort(): number {
-    return this.#connection.facts.remotePort;
-  }
-
-  get localAddress(): string {
-    return this.#connection.facts.localAddress;
-  }
-
-  get localPort(): number {
-    return this.#connection.facts.localPort;
   }
 
   get status(): number {

@@ -12,7 +12,7 @@ import { isBodiless } from '../../message/response-head.ts';
 import { parseTrailers } from '../../message/trailer-fields.ts';
 import { HttpProtocolError } from '../../protocol/protocol-error.ts';
 import { WheelTimer } from '../../time/timer-wheel.ts';
-import type { ConnectionFacts, TlsFacts } from '../connection-facts.ts';
+import type { ConnectionFacts } from '../connection-facts.ts';
 import type { ConnectionOwner } from '../connection-owner.ts';
 import { ExchangeBase } from '../exchange-base.ts';
 import type { ExchangeProtocol, ServerExchange } from '../server-exchange.ts';
@@ -66,7 +66,7 @@ export class Http2Exchange extends ExchangeBase implements ServerExchange {
     head: RequestHead,
     complete: boolean,
   ) {
-    super(head);
+    super(head, connection.facts);
     this.#connection = connection;
     this.#stream = stream;
     this.#bodyEnded = complete || !this.hasBody;
@@ -98,30 +98,6 @@ export class Http2Exchange extends ExchangeBase implements ServerExchange {
 
   get protocol(): ExchangeProtocol {
     return 'HTTP/2';
-  }
-
-  get secure(): boolean {
-    return this.#connection.facts.tls !== undefined;
-  }
-
-  get tls(): TlsFacts | undefined {
-    return this.#connection.facts.tls;
-  }
-
-  get remoteAddress(): string {
-    return this.#connection.facts.remoteAddress;
-  }
-
-  get remotePort(): number {
-    return this.#connection.facts.remotePort;
-  }
-
-  get localAddress(): string {
-    return this.#connection.facts.localAddress;
-  }
-
-  get localPort(): number {
-    return this.#connection.facts.localPort;
   }
 
   get status(): number {

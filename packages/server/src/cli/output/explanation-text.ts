@@ -33,6 +33,9 @@ function routeLines({ route, forwarded, sticky }: ExplanationDocument): string[]
   if (!route) return [];
   const kind = route.configured ? 'route' : 'no route, service';
   const lines = [`${kind} ${route.name}, by ${route.path}`];
+  if (route.filters.length > 0) {
+    lines.push(`  passes ${route.filters.join(', ')} (not asked here)`);
+  }
   if (forwarded) lines.push(`  sent as ${forwarded.target}, Host: ${forwarded.host}`);
   if (sticky) {
     const key = sticky.name === null ? sticky.by : `${sticky.by} ${sticky.name}`;

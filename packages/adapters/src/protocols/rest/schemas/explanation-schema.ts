@@ -42,7 +42,12 @@ export const explanationAnswer = z
     ),
     passedOverMore: z.int(),
     route: z
-      .strictObject({ name: z.string(), configured: z.boolean(), path: z.string() })
+      .strictObject({
+        name: z.string(),
+        configured: z.boolean(),
+        path: z.string(),
+        filters: z.array(z.string()),
+      })
       .nullable(),
     redirect: z.strictObject({ status: z.int(), location: z.string() }).nullable(),
     answer: z.strictObject({ status: z.int() }).nullable(),
