@@ -369,7 +369,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
       transports.reload();
       for (const upstream of upstreams.values()) {
         const view = catalogue.view(upstream.service);
-        if (view) upstream.apply(view);
+        if (view) upstream.apply(view, true);
       }
       applyRoutes(catalogue.routes());
     },

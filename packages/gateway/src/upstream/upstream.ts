@@ -45,8 +45,11 @@ export interface Upstream {
   readonly endpoints: readonly UpstreamEndpoint[];
   /** Those, and the ones that drain. */
   readonly known: Iterable<UpstreamEndpoint>;
-  /** Takes the newest view: adds, updates and drains endpoints. */
-  apply(view: ServiceView): void;
+  /**
+   * Takes the newest view: adds, updates and drains endpoints. An instance that is the same object as before costs nothing, unless
+   * `anew`: what is dialled with may have changed outside of it.
+   */
+  apply(view: ServiceView, anew?: boolean): void;
   cluster(ref: ClusterRef): Cluster;
   /** Drops the clusters that are not in `used`. */
   retainClusters(used: ReadonlySet<Cluster>): void;
@@ -95,6 +98,9 @@ export function createUpstream(
   const known = new Map<string, UpstreamEndpoint>();
   const clusters = new Map<string, Cluster>();
   let endpoints: readonly UpstreamEndpoint[] = [];
+  /** What `endpoints` were made of, in their order. */
+  let instances: readonly Instance[] = [];
+  let appliedPolicy: TrafficPolicy | undefined;
   let ejected = 0;
   let comparedAtMs = deps.clock.now();
   let budgetRules = options.retryBudget;
@@ -105,40 +111,69 @@ export function createUpstream(
     for (const cluster of clusters.values()) cluster.refresh();
   }
 
-  function apply(view: ServiceView): void {
+  function apply(view: ServiceView, anew = false): void {
     const first = known.size === 0;
     applyBudget();
-    const present = new Set<UpstreamEndpoint>();
+    const policy = deps.policyOf(service);
+    const keeps = !anew && policy === appliedPolicy;
+    appliedPolicy = policy;
+    const present: UpstreamEndpoint[] = [];
+    const given: Instance[] = [];
+    const passed: UpstreamEndpoint[] = [];
+    // Both lists are in the order of ids: what did not change is found by walking along. A list in another order is only slower.
+    let at = 0;
     for (const instance of view.instances) {
       if (!instance.routable || instance.effectiveWeight <= 0) continue;
-      const key = endpointKey(instance);
-      let endpoint = known.get(key);
-      if (!endpoint) {
-        endpoint = new UpstreamEndpoint(instance);
-        // Those that were there before this gateway have nothing to warm up for.
-        if (!first) endpoint.warmSinceMs = clock.now();
-        known.set(key, endpoint);
-        deps.onEndpointAdded(upstream, endpoint);
-      } else if (endpoint.draining) {
-        // The registry says it is well again, which is newer knowledge than our ejection.
-        endpoint.draining = false;
-        endpoint.warmSinceMs = clock.now();
-        deps.onEndpointAdded(upstream, endpoint);
+      let endpoint = endpoints[at];
+      while (endpoint && instances[at] !== instance && endpoint.id <= instance.id) {
+        passed.push(endpoint);
+        endpoint = endpoints[++at];
       }
-      endpoint.labels = instance.labels;
-      dialBy(endpoint, deps.transportOf(service, instance));
-      endpoint.fullWeight = instance.effectiveWeight;
-      present.add(endpoint);
+      const same = endpoint !== undefined && instances[at] === instance;
+      if (same) at++;
+      present.push(same && keeps ? (endpoint as UpstreamEndpoint) : admit(instance, first));
+      given.push(instance);
     }
-    for (const endpoint of known.values()) {
+    for (; at < endpoints.length; at++) passed.push(endpoints[at] as UpstreamEndpoint);
+    endpoints = present;
+    instances = given;
+    leave(passed);
+    warm();
+    refresh();
+  }
+
+  /** The endpoint of an instance that is new or changed. */
+  function admit(instance: Instance, first: boolean): UpstreamEndpoint {
+    const key = endpointKey(instance);
+    let endpoint = known.get(key);
+    if (!endpoint) {
+      endpoint = new UpstreamEndpoint(instance);
+      // Those that were there before this gateway have nothing to warm up for.
+      if (!first) endpoint.warmSinceMs = clock.now();
+      known.set(key, endpoint);
+      deps.onEndpointAdded(upstream, endpoint);
+    } else if (endpoint.draining) {
+      // The registry says it is well again, which is newer knowledge than our ejection.
+      endpoint.draining = false;
+      endpoint.warmSinceMs = clock.now();
+      deps.onEndpointAdded(upstream, endpoint);
+    }
+    endpoint.labels = instance.labels;
+    dialBy(endpoint, deps.transportOf(service, instance));
+    endpoint.fullWeight = instance.effectiveWeight;
+    return endpoint;
+  }
+
+  /** Those of `candidates` that are present no more take no new requests. */
+  function leave(candidates: readonly UpstreamEndpoint[]): void {
+    if (candidates.length === 0) return;
+    const present = new Set(endpoints);
+    for (const endpoint of candidates) {
       if (present.has(endpoint) || endpoint.draining) continue;
       endpoint.draining = true;
       forgetEjection(endpoint);
       if (endpoint.active === 0) dropIfGone(endpoint);
     }
-    endpoints = [...present];
-    warm();
-    refresh();
   }
 
   /** New and returned endpoints take a growing share: from a tenth to all of it, in even steps. */
