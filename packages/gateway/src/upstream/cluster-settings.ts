@@ -82,6 +82,14 @@ export function slowStartMs(policy: TrafficPolicy | undefined, labels: Labels): 
   return saidOfInstance(policy, labels, 'slowStartMs') ?? 0;
 }
 
+/** Whether any instance of the service takes time to come to its full share. */
+export function warmsUp(policy: TrafficPolicy | undefined): boolean {
+  if (policy === undefined) return false;
+  return [policy, ...Object.values(policy.subsets)].some(
+    (settings: TrafficSettings) => (settings.slowStartMs ?? 0) > 0,
+  );
+}
+
 /** The limits of connections to an instance, and of requests that wait for one. */
 export function connectionLimits(
   policy: TrafficPolicy | undefined,

@@ -26,6 +26,7 @@ import {
   clusterSettings,
   outlierOptions,
   slowStartMs,
+  warmsUp,
 } from './cluster-settings.ts';
 import type { Place } from './localities.ts';
 import { endpointKey, UpstreamEndpoint } from './upstream-endpoint.ts';
@@ -98,8 +99,9 @@ export function createUpstream(
   const known = new Map<string, UpstreamEndpoint>();
   const clusters = new Map<string, Cluster>();
   let endpoints: readonly UpstreamEndpoint[] = [];
-  /** What `endpoints` were made of, in their order. */
+  /** The view's, and beside each of them its endpoint; undefined where it takes no requests. */
   let instances: readonly Instance[] = [];
+  let endpointsOf: readonly (UpstreamEndpoint | undefined)[] = [];
   let appliedPolicy: TrafficPolicy | undefined;
   let ejected = 0;
   let comparedAtMs = deps.clock.now();
@@ -118,28 +120,39 @@ export function createUpstream(
     const keeps = !anew && policy === appliedPolicy;
     appliedPolicy = policy;
     const present: UpstreamEndpoint[] = [];
-    const given: Instance[] = [];
+    const slots: (UpstreamEndpoint | undefined)[] = [];
     const passed: UpstreamEndpoint[] = [];
-    // Both lists are in the order of ids: what did not change is found by walking along. A list in another order is only slower.
+    // Both lists are in the order of ids: what did not change is found by walking along, without a look into it, which is what
+    // costs when there are a hundred thousand. A list in another order is only slower.
     let at = 0;
     for (const instance of view.instances) {
-      if (!instance.routable || instance.effectiveWeight <= 0) continue;
-      let endpoint = endpoints[at];
-      while (endpoint && instances[at] !== instance && endpoint.id <= instance.id) {
-        passed.push(endpoint);
-        endpoint = endpoints[++at];
+      for (let other = instances[at]; other !== undefined; other = instances[++at]) {
+        if (other === instance || other.id > instance.id) break;
+        pass(at, passed);
       }
-      const same = endpoint !== undefined && instances[at] === instance;
-      if (same) at++;
-      present.push(same && keeps ? (endpoint as UpstreamEndpoint) : admit(instance, first));
-      given.push(instance);
+      let endpoint: UpstreamEndpoint | undefined;
+      if (instances[at] === instance) {
+        endpoint = endpointsOf[at];
+        if (!keeps && endpoint) endpoint = admit(instance, first);
+        at++;
+      } else if (instance.routable && instance.effectiveWeight > 0) {
+        endpoint = admit(instance, first);
+      }
+      slots.push(endpoint);
+      if (endpoint) present.push(endpoint);
     }
-    for (; at < endpoints.length; at++) passed.push(endpoints[at] as UpstreamEndpoint);
+    for (; at < instances.length; at++) pass(at, passed);
     endpoints = present;
-    instances = given;
+    instances = view.instances;
+    endpointsOf = slots;
     leave(passed);
-    warm();
+    if (warming || warmsUp(policy)) warm();
     refresh();
+  }
+
+  function pass(at: number, passed: UpstreamEndpoint[]): void {
+    const endpoint = endpointsOf[at];
+    if (endpoint) passed.push(endpoint);
   }
 
   /** The endpoint of an instance that is new or changed. */
@@ -161,6 +174,7 @@ export function createUpstream(
     endpoint.labels = instance.labels;
     dialBy(endpoint, deps.transportOf(service, instance));
     endpoint.fullWeight = instance.effectiveWeight;
+    endpoint.weight = Math.max(1, Math.round(instance.effectiveWeight));
     return endpoint;
   }
 
