@@ -67,7 +67,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'apply',
-    summary: 'write Istio’s VirtualService and DestinationRule documents',
+    summary: 'write routes and traffic policies of a file, or Istio’s documents, in one commit',
     load: async () => (await import('./commands/apply.ts')).addApply,
   },
   {
@@ -79,6 +79,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     name: 'snapshot',
     summary: 'save or restore everything a registry holds',
     load: async () => (await import('./commands/snapshot.ts')).addSnapshot,
+  },
+  {
+    name: 'bench',
+    summary: 'put a load on a running registry',
+    load: async () => (await import('./commands/bench.ts')).addBench,
   },
   {
     name: 'completion',

@@ -1,0 +1,85 @@
+import type { LoadPlan } from './run-load.ts';
+
+export interface RegistryLoadOptions {
+  readonly url: URL;
+  readonly namespace: string;
+  readonly instances: number;
+  readonly services: number;
+  readonly connections: number;
+  /** Between two heartbeats of an instance. */
+  readonly intervalMs: number;
+  /** Of the heartbeats. */
+  readonly durationMs: number;
+}
+
+/** A part of the load, one after the other. */
+export interface LoadPhase {
+  readonly name: 'register' | 'heartbeat' | 'deregister';
+  /** Requests that it comes to. */
+  readonly total: number;
+  readonly plan: Omit<LoadPlan, 'signal'>;
+}
+
+/** Leases outlast registration and run: what is measured is the registry at work, not at expiry. */
+const MIN_TTL_SECONDS = 600;
+
+/** What nodes do: all register, each is heard of every interval for a while, and all leave. */
+export function registryLoad(options: RegistryLoadOptions): Record<LoadPhase['name'], LoadPhase> {
+  const { url, namespace, instances, connections, intervalMs, durationMs } = options;
+  const base = `${url.pathname.replace(/\/$/, '')}/api/v1/instances`;
+  const query = `?namespace=${encodeURIComponent(namespace)}`;
+  const ttl = Math.max(MIN_TTL_SECONDS, Math.ceil((3 * intervalMs) / 1_000));
+  const plan = { url, connections };
+  const perSecond = instances / (intervalMs / 1_000);
+
+  function request(method: string, path: string, body?: object): Uint8Array {
+    const json = body === undefined ? '' : JSON.stringify(body);
+    const about =
+      body === undefined
+        ? ''
+        : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(json)}\r\n`;
+    return Buffer.from(
+      `${method} ${base}${path}${query} HTTP/1.1\r\nHost: ${url.host}\r\n${about}\r\n${json}`,
+    );
+  }
+
+  const registration = (at: number): object => ({
+    service: `bench-${at % options.services}`,
+    id: idOf(at),
+    namespace,
+    // 198.18.0.0/15 is for benchmarks (RFC 2544): nobody is there.
+    address: `198.${18 + ((at >> 16) & 1)}.${(at >> 8) & 255}.${at & 255}`,
+    port: 8_000 + (at >> 17),
+    metadata: { version: `v${at % 2}`, zone: `z${at % 3}` },
+    ttl,
+  });
+  const upTo = (make: (at: number) => Uint8Array) => (at: number) =>
+    at < instances ? make(at) : undefined;
+
+  return {
+    register: {
+      name: 'register',
+      total: instances,
+      plan: { ...plan, next: upTo((at) => request('POST', '', registration(at))) },
+    },
+    heartbeat: {
+      name: 'heartbeat',
+      total: Math.ceil((perSecond * durationMs) / 1_000),
+      plan: {
+        ...plan,
+        perSecond,
+        durationMs,
+        next: (at) => request('PUT', `/${idOf(at % instances)}/heartbeat`),
+      },
+    },
+    deregister: {
+      name: 'deregister',
+      total: instances,
+      plan: { ...plan, next: upTo((at) => request('DELETE', `/${idOf(at)}`)) },
+    },
+  };
+}
+
+function idOf(at: number): string {
+  return `bench-${at}`;
+}
