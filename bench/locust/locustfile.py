@@ -30,8 +30,8 @@ class Node(FastHttpUser):
             "service": f"bench-{number % SERVICES}",
             "id": self.id,
             "namespace": NAMESPACE,
-            # 198.18.0.0/15 is for benchmarks (RFC 2544).
-            "address": f"198.{18 + (number >> 16) % 2}.{(number >> 8) % 256}.{number % 256}",
+            # Private, so that every registry takes it; nobody dials it.
+            "address": f"10.{64 + (number >> 16) % 64}.{(number >> 8) % 256}.{number % 256}",
             "port": 1_024 + os.getpid() % 60_000,
             "metadata": {"version": "v1"},
             "ttl": max(10, int(3 * HEARTBEAT_SECONDS)),

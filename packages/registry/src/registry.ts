@@ -104,8 +104,11 @@ export async function createRegistry(
     metrics,
   });
   const lock = new KeyLock();
-  const renewed = (key: string): void => {
-    if (leases.renew(key) === 'returned') reconciler.mark([key]);
+  /** Whether it counted as lost until now. */
+  const renewed = (key: string): boolean => {
+    if (leases.renew(key) !== 'returned') return false;
+    reconciler.mark([key]);
+    return true;
   };
   const writer = new InstanceWriter({
     options: () => options,
@@ -178,7 +181,17 @@ export async function createRegistry(
       instance = await writer.patch(ref, { metadata: beat.metadata });
     }
     if (beat?.status) instance = await report(ref, instance, beat, beat.status);
-    renewed(key);
+    // A removal may be on its way to the store while its instance is heard: only what comes of it tells who was in time.
+    const removal = renewed(key) ? reconciler.removalUnderWay(key) : undefined;
+    if (removal) {
+      await removal;
+      const left = catalogue.instance(ref);
+      if (!left) {
+        metrics.heartbeats('unknown');
+        return notFound(ref);
+      }
+      instance = left;
+    }
     metrics.heartbeats('renewed');
     const lease = leases.get(key);
     return { instance, ...(lease === undefined ? {} : { ttlMs: lease.remainingMs }) };
@@ -225,12 +238,23 @@ export async function createRegistry(
       return writer.registerBatch(registrations, context);
     },
     heartbeat,
-    renewBatch(refs) {
+    async renewBatch(refs) {
       const unknown: InstanceRef[] = [];
+      const leaving: InstanceRef[] = [];
+      const removals = new Set<Promise<void>>();
       for (const ref of refs) {
         const key = refKey(ref);
-        if (catalogue.record(key)) renewed(key);
-        else unknown.push(ref);
+        if (!catalogue.record(key)) unknown.push(ref);
+        else if (renewed(key)) {
+          const removal = reconciler.removalUnderWay(key);
+          if (!removal) continue;
+          leaving.push(ref);
+          removals.add(removal);
+        }
+      }
+      if (leaving.length > 0) {
+        await Promise.all(removals);
+        for (const ref of leaving) if (!catalogue.instance(ref)) unknown.push(ref);
       }
       if (refs.length > unknown.length) metrics.heartbeats('renewed', refs.length - unknown.length);
       if (unknown.length > 0) metrics.heartbeats('unknown', unknown.length);

@@ -128,8 +128,8 @@ export interface Registry extends CatalogueReader {
   ): Promise<readonly BatchItem<RegisterOutcome>[]>;
   /** Renews in memory; resolves at once unless metadata or status really changed. INSTANCE_NOT_FOUND: register again. */
   heartbeat(ref: InstanceRef, heartbeat?: Heartbeat): Promise<HeartbeatOutcome>;
-  /** Renews only: no promise, no allocation per item worth naming. Returns the ids that are unknown. */
-  renewBatch(refs: readonly InstanceRef[]): readonly InstanceRef[];
+  /** Renews only: one promise for all, no allocation per item worth naming. Resolves to those that have to register again. */
+  renewBatch(refs: readonly InstanceRef[]): Promise<readonly InstanceRef[]>;
   patch(ref: InstanceRef, patch: RegistrationPatch): Promise<Instance>;
   deregister(ref: InstanceRef): Promise<Instance>;
   setIntent(ref: InstanceRef, patch: IntentPatch): Promise<Instance>;

@@ -17,6 +17,8 @@ export class CommitBatch {
   #pending: (() => Transition | undefined)[] = [];
   #closed = false;
   #release: () => void = () => undefined;
+  /** Whose removal is with the store now, and when that is decided. */
+  #removing: { readonly keys: ReadonlySet<string>; readonly decided: Promise<void> } | undefined;
   conflicts = 0;
 
   constructor(deps: CommitBatchDeps, size: number, onConflict: (key: string) => void) {
@@ -45,6 +47,11 @@ export class CommitBatch {
     }
   }
 
+  /** Resolves when the store has decided on a removal that it was given already; undefined when it was given none. */
+  removalUnderWay(key: string): Promise<void> | undefined {
+    return this.#removing?.keys.has(key) ? this.#removing.decided : undefined;
+  }
+
   /** Ends the wait for a feed that may never come again. */
   close(): void {
     this.#closed = true;
@@ -66,6 +73,13 @@ export class CommitBatch {
     for (const { key, removal: reason } of removed)
       if (reason) catalogue.announceRemoval(key, reason);
     let written = false;
+    let decide = (): void => undefined;
+    if (removed.length > 0) {
+      const decided = new Promise<void>((resolve) => {
+        decide = resolve;
+      });
+      this.#removing = { keys: new Set(removed.map(({ key }) => key)), decided };
+    }
     try {
       const result = await store.commit(
         transitions.flatMap((transition) => transition.ops),
@@ -83,6 +97,8 @@ export class CommitBatch {
       }
       return undefined;
     } finally {
+      this.#removing = undefined;
+      decide();
       if (!written) for (const { key } of removed) catalogue.forgetRemoval(key);
     }
   }

@@ -104,7 +104,7 @@ describe('health reconciler', () => {
     for (let at = 0; at < 10; at++) await registry.register(anInstance(at), CALLER);
     for (let beat = 0; beat < 60; beat++) {
       await clock.advance(3_000);
-      registry.renewBatch([ref(0), ref(1)]);
+      await registry.renewBatch([ref(0), ref(1)]);
     }
     expect(registry.view(SERVICE)?.instances.map((one) => one.id)).toEqual(['i0', 'i1']);
     expect(registry.view(SERVICE)?.protection).toBeUndefined();
@@ -158,7 +158,7 @@ describe('health reconciler', () => {
     await registry.register(anInstance(2, { service: { ...SERVICE, name: 'api' } }), CALLER);
     await clock.advance(9_990);
     const again = registry.register(anInstance(1, { metadata: { version: '2' } }), CALLER);
-    registry.renewBatch([ref(2)]);
+    await registry.renewBatch([ref(2)]);
     await clock.advance(60);
     await again;
     await clock.advance(5_000);

@@ -48,6 +48,8 @@ export interface HealthReconciler {
   onApplied(deltas: readonly RecordDelta[], displaced: readonly string[]): void;
   /** Resolves when all marked so far is durable and visible; rejects when the store refused (it is tried again). */
   settled(): Promise<void>;
+  /** Resolves when a removal that the store was given already is decided and visible; undefined when there is none. */
+  removalUnderWay(key: string): Promise<void> | undefined;
   close(): Promise<void>;
 }
 
@@ -109,6 +111,10 @@ class Reconciler implements HealthReconciler {
       this.#waiters.push({ resolve, reject });
       this.#wake();
     });
+  }
+
+  removalUnderWay(key: string): Promise<void> | undefined {
+    return this.#batch?.removalUnderWay(key);
   }
 
   async close(): Promise<void> {

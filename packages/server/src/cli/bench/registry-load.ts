@@ -47,9 +47,9 @@ export function registryLoad(options: RegistryLoadOptions): Record<LoadPhase['na
     service: `bench-${at % options.services}`,
     id: idOf(at),
     namespace,
-    // 198.18.0.0/15 is for benchmarks (RFC 2544): nobody is there.
-    address: `198.${18 + ((at >> 16) & 1)}.${(at >> 8) & 255}.${at & 255}`,
-    port: 8_000 + (at >> 17),
+    // Private, so that every registry takes it. Nobody dials it: nothing asks the gateway for these services.
+    address: `10.${64 + ((at >> 16) & 63)}.${(at >> 8) & 255}.${at & 255}`,
+    port: 8_000 + (at >> 22),
     metadata: { version: `v${at % 2}`, zone: `z${at % 3}` },
     ttl,
   });

@@ -102,10 +102,10 @@ export function heartbeatOperations(context: RestContext): Operation[] {
         },
       },
       errors: ['VALIDATION_FAILED'],
-      handle(call) {
+      async handle(call) {
         const namespace = namespaceOf(call);
         const { ids } = readBody(call, heartbeatBatchCodec, { limitBytes: BATCH_LIMIT_BYTES });
-        const unknown = registry.renewBatch(ids.map((id) => ({ namespace, id })));
+        const unknown = await registry.renewBatch(ids.map((id) => ({ namespace, id })));
         return jsonReply({
           renewed: ids.length - unknown.length,
           unknown: unknown.map((ref) => ref.id),
