@@ -57,7 +57,7 @@ async function start(more: readonly string[]): Promise<PortolanProcess & { https
 function ask(
   port: number,
   servername: string,
-  over: { agent?: Agent; cert?: string; key?: string; ca?: string } = {},
+  over: { agent?: Agent; cert?: string; key?: string; ca?: string; path?: string } = {},
 ): Promise<string> {
   return new Promise((resolve) => {
     const sent = request(
@@ -125,6 +125,8 @@ test('only clients with a certificate of the authority get in where that is requ
   const alice = await authority.issue({ names: ['alice'] });
   const known = { cert: alice.certPem, key: alice.keyPem };
   expect(await ask(httpsPort, 'shop.example', known)).toContain('200 one ');
+  const told = await ask(httpsPort, 'shop.example', { ...known, path: '/web/headers' });
+  expect(told).toMatch(/"X-Forwarded-Client-Cert","Hash=[0-9a-f]{64};Subject=\\"CN=alice\\""/);
 });
 
 test.each([

@@ -112,6 +112,7 @@ export function explainRequest(asked: RequestToExplain, context: ExplainContext)
     port: NO_PORT,
     secure,
     protocol: 'HTTP/1.1',
+    clientCertificate: undefined,
     maxForwards: undefined,
   });
   if (!outgoing) return { ...named, ...refused('REWRITE_INVALID'), destinations: [] };

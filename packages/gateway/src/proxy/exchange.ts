@@ -335,6 +335,7 @@ export class Exchange
       port: server.localPort,
       secure: server.secure,
       protocol: server.protocol,
+      clientCertificate: server.tls?.clientCertificate,
       maxForwards: this.#maxForwards,
     });
     if (!head) {

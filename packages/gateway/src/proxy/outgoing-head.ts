@@ -42,6 +42,7 @@ export function toOutgoingHead(
       port: context.port,
       secure: context.secure,
       protocol: context.protocol,
+      clientCertificate: context.clientCertificate,
       maxForwards: context.maxForwards,
       host: route.rewriteHost ?? head.host,
       prefix: rewritePrefix === undefined ? '' : matchedPath,

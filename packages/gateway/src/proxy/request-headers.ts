@@ -1,4 +1,5 @@
 import {
+  type ClientCertificate,
   type ExchangeProtocol,
   FIELD,
   type MessageFields,
@@ -22,6 +23,8 @@ export interface ForwardingContext {
   /** Whether the client's connection is encrypted. */
   readonly secure: boolean;
   readonly protocol: ExchangeProtocol;
+  /** The one that the client proved to own. */
+  readonly clientCertificate: ClientCertificate | undefined;
   /** Present when TRACE or OPTIONS carried one: the number to send. */
   readonly maxForwards: number | undefined;
   /** Protocol to switch to, when the client asked and we pass it on. */
@@ -48,6 +51,7 @@ export function toRequestLines(head: RequestHead, context: ForwardingContext): s
   let lines = `Host: ${context.host}\r\n${kept}`;
   if (!context.keepsRequestId) lines += `X-Request-Id: ${context.requestId}\r\n`;
   if (context.maxForwards !== undefined) lines += `Max-Forwards: ${context.maxForwards}\r\n`;
+  if (context.clientCertificate) lines += clientCertificateLine(context.clientCertificate);
   if (peer.trusted && (head.classes & FIELD.forwarded) !== 0)
     return lines + trustedLines(head, context);
   if (context.prefix !== '') lines += `X-Forwarded-Prefix: ${context.prefix}\r\n`;
@@ -73,6 +77,12 @@ function forwardedLines(context: ForwardingContext, host: string): string {
     lastSecure = secure;
   }
   return lastLines;
+}
+
+/** Envoy's form. A name in a certificate may hold anything: what could end the text or the line is percent-encoded. */
+function clientCertificateLine({ fingerprint, subject }: ClientCertificate): string {
+  const told = subject.toWellFormed().replace(/[^\x20-\x7e]|["\\%]/gu, encodeURIComponent);
+  return `X-Forwarded-Client-Cert: Hash=${fingerprint};Subject="${told}"\r\n`;
 }
 
 /** RFC 9110 §7.6.3: each gateway adds itself; a line of its own is the same as an element of the list. */
