@@ -16,7 +16,6 @@ const service = { namespace: 'default', group: 'default', name: 'web' };
 
 function anUpstream() {
   const asked: string[] = [];
-  const gone: string[] = [];
   const upstream = createUpstream(
     service,
     { outlier: DEFAULT_OUTLIER_OPTIONS, retryBudget: DEFAULT_RETRY_BUDGET },
@@ -32,12 +31,12 @@ function anUpstream() {
         return PLAIN_TRANSPORT;
       },
       onTransportLeft: () => undefined,
-      onEndpointGone: ({ id }) => gone.push(id),
+      onEndpointGone: () => undefined,
       onEjected: () => undefined,
       onEmpty: () => undefined,
     },
   );
-  return { upstream, asked, gone };
+  return { upstream, asked };
 }
 
 const viewOf = (instances: readonly Instance[], revision = 1): ServiceView => ({
@@ -75,7 +74,7 @@ it('comes to the same endpoints as one that sees the newest view only', () => {
   });
   fc.assert(
     fc.property(fc.array(step, { minLength: 1, maxLength: 12 }), (steps) => {
-      const { upstream, gone } = anUpstream();
+      const { upstream } = anUpstream();
       const instances = new Map<number, Instance>();
       let last: readonly Instance[] = [];
       for (const [round, { present, changed, moved, sorted, busy }] of steps.entries()) {
@@ -106,9 +105,9 @@ it('comes to the same endpoints as one that sees the newest view only', () => {
       const stays = new Set(upstream.endpoints);
       for (const endpoint of upstream.known) {
         expect(endpoint.draining).toBe(!stays.has(endpoint));
+        // One that left with nothing under way is known no more.
         if (endpoint.draining) expect(endpoint.active).toBe(1);
       }
-      expect(gone.length).toBeGreaterThanOrEqual(0);
       upstream.close();
     }),
     { numRuns: 300 },
