@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { runToEnd, startCli } from '../test-support/run-cli.ts';
 import { type SmallRegistry, startSmallRegistry } from '../test-support/small-registry.ts';
@@ -54,6 +56,24 @@ describe('portolan bench registry', () => {
     expect(bench.signal('SIGINT')).toBe(true);
     expect(await bench.ended).toBe(130);
     expect(bench.stdout()).toMatch(/deregister +40/);
+  });
+
+  test('ends after a registration of which nothing was taken, and says why', async () => {
+    const refusing = createServer((request, reply) => {
+      const asked = request.url?.startsWith('/api/v1/status') === true;
+      const headers = { 'content-type': 'application/json', 'content-length': 2 };
+      reply.writeHead(asked ? 200 : 403, headers).end('{}');
+    });
+    await new Promise<void>((resolve) => refusing.listen(0, '127.0.0.1', resolve));
+    const { port } = refusing.address() as AddressInfo;
+    const registry = `http://127.0.0.1:${port}`;
+    const { code, stdout, stderr } = await runToEnd([...FEW, '--duration', '1h'], { registry });
+    refusing.close();
+    refusing.closeAllConnections();
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/register +40 .* 40\n$/);
+    expect(stdout).not.toContain('heartbeat');
+    expect(stderr).toContain('register: 40 × status 403');
   });
 
   test('says what is wrong with its options, and when nobody is there', async () => {

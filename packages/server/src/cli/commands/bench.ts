@@ -95,17 +95,21 @@ async function runBench(
     }),
   );
   const measured: Measured[] = [];
-  const measure = async (phase: LoadPhase): Promise<void> => {
+  const measure = async (phase: LoadPhase): Promise<Measured> => {
     abort = new AbortController();
     const plan = { ...phase.plan, signal: abort.signal };
     const result = await runLoad(plan, context, (soFar) => showProgress(phase, soFar, context));
     clearProgress(context);
-    measured.push(toMeasured(phase, result));
+    const told = toMeasured(phase, result);
+    measured.push(told);
+    return told;
   };
   try {
-    await measure(phases.register);
-    if (!interrupted) await measure(phases.heartbeat);
-    if (!options.keep) await measure(phases.deregister);
+    const { requests, errors } = await measure(phases.register);
+    // Where nothing was registered there is nothing to keep alive.
+    const registered = errors < requests;
+    if (registered && !interrupted) await measure(phases.heartbeat);
+    if (registered && !options.keep) await measure(phases.deregister);
   } finally {
     for (const off of leave) off();
   }
