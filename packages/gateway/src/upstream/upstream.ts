@@ -115,13 +115,19 @@ export function createUpstream(
 
   function apply(view: ServiceView, anew = false): void {
     const first = known.size === 0;
-    applyBudget();
     const policy = deps.policyOf(service);
+    applyBudget(policy);
     const keeps = !anew && policy === appliedPolicy;
     appliedPolicy = policy;
     const present: UpstreamEndpoint[] = [];
     const slots: (UpstreamEndpoint | undefined)[] = [];
     const passed: UpstreamEndpoint[] = [];
+    const admitted = new Set<UpstreamEndpoint>();
+    const take = (instance: Instance): UpstreamEndpoint => {
+      const endpoint = admit(instance, first);
+      admitted.add(endpoint);
+      return endpoint;
+    };
     // Both lists are in the order of ids: what did not change is found by walking along, without a look into it, which is what
     // costs when there are a hundred thousand. A list in another order is only slower.
     let at = 0;
@@ -133,10 +139,10 @@ export function createUpstream(
       let endpoint: UpstreamEndpoint | undefined;
       if (instances[at] === instance) {
         endpoint = endpointsOf[at];
-        if (!keeps && endpoint) endpoint = admit(instance, first);
+        if (!keeps && endpoint) endpoint = take(instance);
         at++;
       } else if (instance.routable && instance.effectiveWeight > 0) {
-        endpoint = admit(instance, first);
+        endpoint = take(instance);
       }
       slots.push(endpoint);
       if (endpoint) present.push(endpoint);
@@ -145,7 +151,7 @@ export function createUpstream(
     endpoints = present;
     instances = view.instances;
     endpointsOf = slots;
-    leave(passed);
+    for (const endpoint of passed) if (!admitted.has(endpoint)) leave(endpoint);
     if (warming || warmsUp(policy)) warm();
     refresh();
   }
@@ -178,16 +184,11 @@ export function createUpstream(
     return endpoint;
   }
 
-  /** Those of `candidates` that are present no more take no new requests. */
-  function leave(candidates: readonly UpstreamEndpoint[]): void {
-    if (candidates.length === 0) return;
-    const present = new Set(endpoints);
-    for (const endpoint of candidates) {
-      if (present.has(endpoint) || endpoint.draining) continue;
-      endpoint.draining = true;
-      forgetEjection(endpoint);
-      if (endpoint.active === 0) dropIfGone(endpoint);
-    }
+  /** It takes no new requests. */
+  function leave(endpoint: UpstreamEndpoint): void {
+    endpoint.draining = true;
+    forgetEjection(endpoint);
+    if (endpoint.active === 0) dropIfGone(endpoint);
   }
 
   /** New and returned endpoints take a growing share: from a tenth to all of it, in even steps. */
@@ -213,8 +214,8 @@ export function createUpstream(
     });
   }
 
-  function applyBudget(): void {
-    const said = deps.policyOf(service)?.retryBudget;
+  function applyBudget(policy: TrafficPolicy | undefined): void {
+    const said = policy?.retryBudget;
     const next = said === undefined ? options.retryBudget : { ...options.retryBudget, ...said };
     if (next.share === budgetRules.share && next.minConcurrent === budgetRules.minConcurrent) {
       return;

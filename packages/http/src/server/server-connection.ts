@@ -334,7 +334,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
     if (this.#processing || this.#socket.destroyed) return;
     for (let next = this.#held.take(); next !== undefined; next = this.#held.take()) {
       const { kept, from } = next;
-      if (!this.#process(kept.bytes, from, kept) || this.#phase === 'upgraded') break;
+      if (!this.#process(kept.bytes, from, kept)) break;
     }
     if (this.#held.count === 0 && this.#socket.isPaused() && this.#phase !== 'upgraded') {
       this.#socket.resume();

@@ -26,10 +26,10 @@ export class KeptPiece {
 
   /** Held by the caller. */
   static copyOf(piece: Buffer): KeptPiece {
-    const size = SIZES.findIndex((bytes) => bytes >= piece.length);
-    if (piece.length < MIN_RECYCLED_BYTES || size < 0) {
-      return new KeptPiece(Buffer.from(piece), undefined, size);
+    if (piece.length < MIN_RECYCLED_BYTES || piece.length > READ_BYTES) {
+      return new KeptPiece(Buffer.from(piece), undefined, -1);
     }
+    const size = SIZES.findIndex((bytes) => bytes >= piece.length);
     const memory = free[size]?.pop() ?? Buffer.allocUnsafeSlow(SIZES[size] ?? piece.length);
     piece.copy(memory);
     return new KeptPiece(memory.subarray(0, piece.length), memory, size);
