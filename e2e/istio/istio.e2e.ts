@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { istioReviews } from '@portolan/testing';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type PortolanProcess, runPortolan, startPortolan } from '../support/portolan-process.ts';
 import { call } from '../support/registry-api.ts';
@@ -27,38 +28,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const reviews = (v1: number, v2: number): string => `apiVersion: networking.istio.io/v1alpha3
-kind: VirtualService
-metadata:
-  name: reviews
-spec:
-  hosts:
-    - "*"
-  http:
-    - route:
-        - destination:
-            host: reviews
-            subset: v1
-          weight: ${v1}
-        - destination:
-            host: reviews
-            subset: v2
-          weight: ${v2}
----
-apiVersion: networking.istio.io/v1alpha3
-kind: DestinationRule
-metadata:
-  name: reviews
-spec:
-  host: reviews
-  subsets:
-    - name: v1
-      labels:
-        version: v1
-    - name: v2
-      labels:
-        version: v2
-`;
+const reviews = (v1: number, v2: number): string => istioReviews(v1, v2, '*');
 
 async function apply(text: string) {
   await writeFile(join(folder, 'reviews.yaml'), text);

@@ -1,38 +1,8 @@
+import { istioReviews } from '@portolan/testing';
 import { describe, expect, it } from 'vitest';
 import { compileFile } from './compile-file.ts';
 
-const REVIEWS = `apiVersion: networking.istio.io/v1alpha3
-kind: VirtualService
-metadata:
-  name: reviews
-spec:
-  hosts:
-    - reviews
-  http:
-    - route:
-        - destination:
-            host: reviews
-            subset: v1
-          weight: 80
-        - destination:
-            host: reviews
-            subset: v2
-          weight: 20
----
-apiVersion: networking.istio.io/v1alpha3
-kind: DestinationRule
-metadata:
-  name: reviews
-spec:
-  host: reviews
-  subsets:
-    - name: v1
-      labels:
-        version: v1
-    - name: v2
-      labels:
-        version: v2
-`;
+const REVIEWS = istioReviews(80, 20);
 
 const rule = (http: string): string =>
   `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: r, namespace: shop}\nspec:\n  hosts: ["*"]\n  http:\n${http}`;
@@ -216,7 +186,7 @@ spec:
 describe('our own documents', () => {
   it('stand beside those of Istio, as the configuration file has them', () => {
     const { documents, problems } = compileFile(`policies:
-  - service: reviews
+  - service: ratings
     subsets: {v2: {labels: {version: v2}}}
 routes:
   - name: own
@@ -226,10 +196,21 @@ routes:
 ${REVIEWS}`);
     expect(problems).toEqual([]);
     expect(documents.map(({ kind, namespace, name }) => `${kind} ${namespace}/${name}`)).toEqual([
-      'policy default/reviews',
+      'policy default/ratings',
       'policy default/reviews',
       'route shop/own',
       'route default/reviews',
+    ]);
+  });
+
+  it('are refused where the same one stands twice, also in another form', () => {
+    const { documents, problems } = compileFile(
+      `routes:\n  - name: reviews\n    to: [{service: a}]\n  - {name: reviews, to: [{service: b}]}\n---\n${REVIEWS}`,
+    );
+    expect(documents).toEqual([]);
+    expect(problems.map(({ line, message }) => `${line} ${message}`)).toEqual([
+      '4 route reviews stands at line 2 already',
+      '11 route reviews stands at line 2 already',
     ]);
   });
 

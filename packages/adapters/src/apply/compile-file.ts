@@ -1,3 +1,4 @@
+import { DEFAULT_GROUP } from '@portolan/core';
 import { LineCounter, parseAllDocuments } from 'yaml';
 import { compileIstioDocument } from '../istio/compile-istio-document.ts';
 import { fromJsonPath } from '../protocols/rest/body/json-path.ts';
@@ -25,6 +26,8 @@ export function compileFile(text: string): CompiledFile {
   const documents: CompiledDocument[] = [];
   const problems: DocumentProblem[] = [];
   const warnings: DocumentProblem[] = [];
+  /** The line of each document, by what it is called. */
+  const first = new Map<string, number>();
   for (const document of parseAllDocuments(text, { lineCounter: lines, uniqueKeys: true })) {
     for (const error of document.errors) {
       const { line = 1, col = 1 } = error.linePos?.[0] ?? {};
@@ -49,7 +52,10 @@ export function compileFile(text: string): CompiledFile {
     const found = isNativeDocument(value)
       ? readNativeDocument(reader, value)
       : compileIstioDocument(reader, value);
-    for (const one of found) check(reader, one);
+    for (const one of found) {
+      check(reader, one);
+      refuseSecond(reader, one, first);
+    }
     documents.push(...found);
     problems.push(...reader.problems);
     warnings.push(...reader.warnings);
@@ -59,6 +65,18 @@ export function compileFile(text: string): CompiledFile {
     ...documents.filter(({ kind }) => kind === 'route'),
   ];
   return { documents: problems.length > 0 ? [] : ordered, problems, warnings };
+}
+
+/** A document stands once in a commit. */
+function refuseSecond(
+  reader: DocumentReader,
+  { kind, name, namespace, document, path }: CompiledDocument,
+  first: Map<string, number>,
+): void {
+  const key = JSON.stringify([kind, namespace, document.group ?? DEFAULT_GROUP, name]);
+  const line = first.get(key);
+  if (line === undefined) first.set(key, reader.lineOf(path));
+  else reader.refuse(path, `${kind} ${name} stands at line ${line} already`);
 }
 
 /** By the rules of the API; a place in the file is the document's where the words are not its own. */

@@ -32,6 +32,10 @@ export class DocumentReader {
     this.warnings.push(this.#at(path, message));
   }
 
+  lineOf(path: Path): number {
+    return this.#at(path, '').line;
+  }
+
   /** An object whose members are all known; undefined, and told, for anything else. */
   members(value: unknown, path: Path, known: readonly string[], remedies: Members = {}): Members {
     if (value === undefined || value === null) return {};

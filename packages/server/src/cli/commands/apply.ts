@@ -60,7 +60,9 @@ async function applyAll(
   client: PortolanClient,
   documents: readonly CompiledDocument[],
 ): Promise<readonly Applied[]> {
-  const listed = await client.routes.list({ namespace: '*' });
+  // Only a VirtualService comes to routes of which some may be left over from before.
+  const compiled = documents.some(({ kind, asWritten }) => kind === 'route' && !asWritten);
+  const listed = compiled ? await client.routes.list({ namespace: '*' }) : [];
   const routes = new Map(listed.map((route) => [`${route.namespace}/${route.name}`, route]));
   const of = (kind: CompiledDocument['kind']) =>
     documents.filter((one) => one.kind === kind).map(({ document }) => document);
