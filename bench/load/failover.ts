@@ -54,7 +54,7 @@ try {
     rate,
     durationMs: 6_000,
     next: () => request,
-    onAnswer: (_status, body) => {
+    onAnswer: (body) => {
       if (body.toString() === 'b') lastMs = performance.now();
     },
   });

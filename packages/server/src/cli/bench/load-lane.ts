@@ -17,7 +17,7 @@ export interface LaneOwner {
   readonly random: Random;
   /** Undefined: there is no more to do. */
   take(): DueRequest | undefined;
-  answered(latencyMs: number, status: number): void;
+  answered(latencyMs: number, status: number, body: Buffer): void;
   failed(why: string): void;
   ended(): void;
 }
@@ -126,7 +126,11 @@ export class LoadLane {
     const { clock } = this.#owner;
     this.#failures = 0;
     this.#timer?.cancel();
-    this.#owner.answered(clock.now() - this.#fromMs, Number(status));
+    this.#owner.answered(
+      clock.now() - this.#fromMs,
+      Number(status),
+      buffered.subarray(headEnd + 4, end),
+    );
     if (/\r\nconnection: *close/i.test(head) || buffered.length > end) this.#drop();
     this.#next();
   }

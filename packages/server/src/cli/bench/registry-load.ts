@@ -1,3 +1,4 @@
+import { requestBytes } from './request-bytes.ts';
 import type { LoadPlan } from './run-load.ts';
 
 export interface RegistryLoadOptions {
@@ -32,16 +33,8 @@ export function registryLoad(options: RegistryLoadOptions): Record<LoadPhase['na
   const plan = { url, connections };
   const perSecond = instances / (intervalMs / 1_000);
 
-  function request(method: string, path: string, body?: object): Uint8Array {
-    const json = body === undefined ? '' : JSON.stringify(body);
-    const about =
-      body === undefined
-        ? ''
-        : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(json)}\r\n`;
-    return Buffer.from(
-      `${method} ${base}${path}${query} HTTP/1.1\r\nHost: ${url.host}\r\n${about}\r\n${json}`,
-    );
-  }
+  const request = (method: string, path: string, body?: object): Uint8Array =>
+    requestBytes(method, `${base}${path}${query}`, url.host, body);
 
   const registration = (at: number): object => ({
     service: `bench-${at % options.services}`,

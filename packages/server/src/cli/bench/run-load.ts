@@ -11,6 +11,8 @@ export interface LoadPlan {
   readonly perSecond?: number;
   /** Absent: until `next` has no more. */
   readonly durationMs?: number;
+  /** Called with the body of every answer. */
+  readonly onAnswer?: (body: Buffer) => void;
   /** Ends it at once. */
   readonly signal: AbortSignal;
 }
@@ -74,8 +76,9 @@ export async function runLoad(
           url: plan.url,
           ...deps,
           take,
-          answered(latencyMs, status) {
+          answered(latencyMs, status, body) {
             latency.record(latencyMs);
+            plan.onAnswer?.(body);
             if (status >= 400) note(`status ${status}`);
           },
           failed: note,

@@ -1,0 +1,3 @@
+// What the repository's own benchmarks share with `portolan bench`.
+export { requestBytes } from './cli/bench/request-bytes.ts';
+export { runLoad } from './cli/bench/run-load.ts';
