@@ -108,7 +108,10 @@ export async function askRunningParts(): Promise<RunningParts> {
   const store = new MemoryStore();
   const deps = { clock, random, logger, metrics, addressPolicy };
 
-  createControlListener({ limits: compileControlLimits(config), allowedHosts: [] }, deps);
+  createControlListener(
+    { name: 'control', limits: compileControlLimits(config), allowedHosts: [] },
+    deps,
+  );
   const registry = await createRegistry({}, { ...deps, store, probes: [] });
   const gateway = createGateway({}, { ...deps, catalogue: registry, resolve: async () => [] });
   await noteMirror();

@@ -121,6 +121,7 @@ export type {
   HttpProtocolAdapter,
   HttpRoute,
   ProtocolAdapter,
+  SocketAddress,
   SocketProtocolAdapter,
 } from './ports/protocol-adapter.ts';
 export type { Provider, ProviderSnapshot } from './ports/provider.ts';

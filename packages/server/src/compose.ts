@@ -9,6 +9,7 @@ import { createSwappableAddressPolicy } from './lifecycle/swappable-policy.ts';
 import { startControl } from './parts/control-part.ts';
 import type { DataPlane } from './parts/data-plane.ts';
 import { firstDialPolicy, refreshDialPolicy } from './parts/dial-policy.ts';
+import { startDialects } from './parts/dialects-part.ts';
 import { startMirror } from './parts/mirror-part.ts';
 import type { RegistryPart } from './parts/registry-part.ts';
 import { createReloader, type ReloadableParts } from './parts/reload.ts';
@@ -119,6 +120,11 @@ async function startParts(
       hints: refused.map(({ path, reason }) => `${path}: ${reason}`),
     });
   }
-  control.mount(part.adapters);
+  const dialects = await startDialects(context, {
+    registry: part.registry,
+    explainer: () => gateway,
+  });
+  refreshDialPolicy(context);
+  control.mount([...part.adapters, ...dialects]);
   return gateway ? { control, registry: part, gateway } : { control, registry: part };
 }

@@ -45,12 +45,22 @@ export interface HttpProtocolAdapter {
   ): ControlReply;
 }
 
+/** IPv6 without brackets. */
+export interface SocketAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** A dialect that owns a listener: DNS, gRPC, xDS. */
 export interface SocketProtocolAdapter {
   readonly transport: 'socket';
   readonly name: string;
-  /** Resolves once it listens; stops when `signal` aborts. */
-  start(signal: AbortSignal): Promise<{ readonly address: string; readonly closed: Promise<void> }>;
+  /** Where it is to listen; port 0 asks for a free one. */
+  readonly listen: SocketAddress;
+  /** Resolves once it listens, with the port it got; stops when `signal` aborts, and `closed` resolves when it has. */
+  start(
+    signal: AbortSignal,
+  ): Promise<{ readonly address: SocketAddress; readonly closed: Promise<void> }>;
 }
 
 export type ProtocolAdapter = HttpProtocolAdapter | SocketProtocolAdapter;

@@ -63,6 +63,13 @@ export const DEFAULTS: PortolanConfigInput = {
     onAddressConflict: 'supersede',
     events: { windowSize: 10_000 },
   },
+  dialects: {
+    consul: { enabled: true },
+    eureka: { enabled: true },
+    nacos: { enabled: true },
+    dns: { enabled: false, listen: '127.0.0.1:8600' },
+    grpc: { enabled: false, listen: '127.0.0.1:8502' },
+  },
   network: {
     allow: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7'],
     allowLoopback: 'auto',

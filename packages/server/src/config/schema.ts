@@ -1,5 +1,6 @@
 import { BALANCER_NAMES } from '@portolan/core';
 import { z } from 'zod';
+import { dialects } from './dialects-schema.ts';
 import { listeners } from './listener-schema.ts';
 import { count, duration, httpUrl, listenAddress, network, share, size } from './value-types.ts';
 
@@ -179,6 +180,7 @@ export const configSchema = z.strictObject({
     dataDir: z.string({ error: 'expected a folder' }).min(1, { error: 'expected a folder' }),
   }),
   registry,
+  dialects,
   network: z.strictObject({
     /** Networks whose addresses may be registered and dialled. */
     allow: z.array(network, { error: 'expected a list of IP networks' }),

@@ -39,7 +39,7 @@ beforeEach(async () => {
   const { promise, resolve: endStream } = Promise.withResolvers<string>();
   streamEnded = promise;
   listener = createControlListener(
-    { limits: { halfCloseTimeoutMs: 50 }, allowedHosts: [] },
+    { name: 'control', limits: { halfCloseTimeoutMs: 50 }, allowedHosts: [] },
     { clock: systemClock, random: seededRandom(1), logger: NO_LOGGER, metrics: NO_METRICS },
   );
   listener.mount([

@@ -25,6 +25,8 @@ import { createHostGuard, type HostGuard } from './host-guard.ts';
 import { createRouteTable, type Resolution, type RouteTable } from './route-table.ts';
 
 export interface ControlListenerOptions {
+  /** Its name in metrics. */
+  readonly name: string;
   readonly limits: Partial<HttpServerLimits>;
   /** See `control.allowedHosts`. */
   readonly allowedHosts: readonly string[];
@@ -37,7 +39,7 @@ export interface ControlListenerDeps {
   readonly metrics: Metrics;
 }
 
-/** The control port: one listener for every dialect over HTTP. */
+/** The control port, or a dialect's own: one listener for dialects over HTTP. */
 export interface ControlListener {
   /** Resolves once it listens, with the port it got. */
   listen(address: ListenAddress): Promise<ListenAddress>;
@@ -110,9 +112,10 @@ class ExchangeDispatcher implements ControlListener {
     );
     const connections = deps.metrics.gauge({
       name: 'portolan_control_connections',
-      help: 'Open connections to the control port.',
+      help: "Open connections to the control port and to dialects' own ports.",
+      labelNames: ['listener'],
     });
-    deps.metrics.onCollect(() => connections.labels().set(this.#server.connections));
+    deps.metrics.onCollect(() => connections.labels(options.name).set(this.#server.connections));
   }
 
   get connections(): number {

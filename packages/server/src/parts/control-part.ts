@@ -20,7 +20,11 @@ const CLOSE_LIMIT_MS = 5_000;
 export async function startControl(context: ServerContext): Promise<ControlPart> {
   const { config, metrics, readiness } = context;
   const listener = createControlListener(
-    { limits: compileControlLimits(config), allowedHosts: config.control.allowedHosts },
+    {
+      name: 'control',
+      limits: compileControlLimits(config),
+      allowedHosts: config.control.allowedHosts,
+    },
     { ...context, logger: context.logger.child({ component: 'control' }) },
   );
   // A gateway of its own has no API.

@@ -13,6 +13,7 @@ export function refreshDialPolicy(context: ServerContext): void {
         listeners.control ?? config.control.listen,
         ...(config.role === 'registry' ? [] : [listeners.gateway ?? config.gateway.listen]),
         ...(listeners.more ?? []),
+        ...(listeners.dialects ?? []),
       ],
       localAddresses,
     ),

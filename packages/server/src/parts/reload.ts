@@ -28,12 +28,13 @@ export function createReloader(
     const { live, needRestart } = diffConfig(current.merged, next.merged);
     current = next;
     const { config, documents } = next;
-    const { role, store, gateway, control } = context.config;
+    const { role, store, gateway, control, dialects } = context.config;
     // What was read at the start stays as it is until the next one.
     context.config = {
       ...config,
       role,
       store,
+      dialects,
       control: { ...config.control, listen: control.listen, limits: control.limits },
       gateway: {
         ...config.gateway,

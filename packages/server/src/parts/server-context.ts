@@ -39,5 +39,7 @@ export interface ServerContext {
     gateway?: ListenAddress;
     /** Of `gateway.listeners`. */
     more?: NamedListener[];
+    /** Of `dialects`, by name: those with a port of their own. */
+    dialects?: NamedListener[];
   };
 }

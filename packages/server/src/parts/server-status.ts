@@ -12,6 +12,8 @@ export interface ServerUrls {
   readonly control: string;
   /** Of `gateway.listeners`, by name. */
   readonly more?: Readonly<Record<string, string>>;
+  /** Of `dialects` with a port of their own, by name. */
+  readonly dialects?: Readonly<Record<string, string>>;
 }
 
 /** The URLs of the listeners that are up. */
@@ -28,6 +30,9 @@ export function serverUrls(context: ServerContext): ServerUrls {
     ...(listeners.more && listeners.more.length > 0
       ? { more: Object.fromEntries(listeners.more.map(toNamedUrl)) }
       : {}),
+    ...(listeners.dialects && listeners.dialects.length > 0
+      ? { dialects: Object.fromEntries(listeners.dialects.map(toNamedUrl)) }
+      : {}),
   };
 }
 
@@ -38,7 +43,9 @@ export function describeServer(context: ServerContext): string {
     `Portolan ${context.version}, role ${context.config.role}`,
     '',
     ...(gateway === undefined ? [] : [`gateway  ${gateway}`]),
-    ...Object.entries(urls.more ?? {}).map(([name, url]) => `         ${url}  (${name})`),
+    ...Object.entries({ ...urls.more, ...urls.dialects }).map(
+      ([name, url]) => `         ${url}  (${name})`,
+    ),
     ...(urls.api === undefined ? [] : [`api      ${urls.api}`, `openapi  ${urls.openapi}`]),
     ...(urls.metrics === undefined ? [] : [`metrics  ${urls.metrics}`]),
     `health   ${urls.control}/livez ${urls.control}/readyz`,
@@ -46,11 +53,19 @@ export function describeServer(context: ServerContext): string {
   return `${lines.join('\n')}\n`;
 }
 
+const SCHEMES: Readonly<Record<string, string>> = {
+  http: 'http',
+  https: 'https',
+  tcp: 'tcp',
+  dns: 'dns',
+  grpc: 'grpc',
+};
+
 function toNamedUrl(
   listener: ListenAddress & { readonly name: string; readonly protocol: string },
 ): [string, string] {
   const { host, port } = listener;
-  const scheme = { https: 'https', tcp: 'tcp' }[listener.protocol] ?? 'tls';
+  const scheme = SCHEMES[listener.protocol] ?? 'tls';
   return [listener.name, `${scheme}://${formatListenAddress({ host: reachable(host), port })}`];
 }
 

@@ -40,7 +40,7 @@ export async function startSmallRegistry(port = 0): Promise<SmallRegistry> {
     },
   );
   const listener = createControlListener(
-    { limits: {}, allowedHosts: [] },
+    { name: 'control', limits: {}, allowedHosts: [] },
     { ...shared, metrics: NO_METRICS },
   );
   const rest = createRestAdapter(

@@ -1,0 +1,111 @@
+import type {
+  HttpProtocolAdapter,
+  Registry,
+  RouteExplainer,
+  SocketProtocolAdapter,
+} from '@portolan/core';
+import { compileControlLimits } from '../config/compile-config.ts';
+import type { PortolanConfig } from '../config/schema.ts';
+import { createControlListener } from '../control/control-listener.ts';
+import { bind } from '../lifecycle/bind.ts';
+import type { ServerContext } from './server-context.ts';
+
+/** What a dialect speaks for. */
+export interface DialectDeps {
+  readonly registry: Registry;
+  readonly explainer: () => RouteExplainer | undefined;
+}
+
+/** The parts of the configuration whose dialects are functions from request to reply. */
+type HttpDialectName = 'consul' | 'eureka' | 'nacos';
+
+type HttpDialectLoader = (
+  context: ServerContext,
+  deps: DialectDeps,
+) => Promise<readonly HttpProtocolAdapter[]>;
+
+/** A dialect that owns a listener: what the configuration says of it, and how it is made. */
+interface SocketDialect {
+  readonly name: string;
+  /** Setting of its address, for messages. */
+  readonly setting: string;
+  readonly flag: string | undefined;
+  /** Scheme of its URL in the list of listeners. */
+  readonly protocol: string;
+  wanted(config: PortolanConfig): boolean;
+  load(context: ServerContext, deps: DialectDeps): Promise<SocketProtocolAdapter>;
+}
+
+/** Imported when it is enabled, and only then. */
+const HTTP_DIALECTS: Readonly<Partial<Record<HttpDialectName, HttpDialectLoader>>> = {};
+
+const SOCKET_DIALECTS: readonly SocketDialect[] = [];
+
+const CLOSE_LIMIT_MS = 5_000;
+
+/**
+ * Starts the dialects that the configuration wants. Those over HTTP without a port of their own are returned, for the
+ * control port; all others listen when this resolves, and end before what was started earlier.
+ */
+export async function startDialects(
+  context: ServerContext,
+  deps: DialectDeps,
+): Promise<readonly HttpProtocolAdapter[]> {
+  const onControlPort: HttpProtocolAdapter[] = [];
+  for (const [name, load] of Object.entries(HTTP_DIALECTS)) {
+    const { enabled, listen } = context.config.dialects[name as HttpDialectName];
+    if (!enabled) continue;
+    const adapters = await load(context, deps);
+    context.stopping.throwIfAborted();
+    if (listen === undefined) onControlPort.push(...adapters);
+    else await serveOverHttp(name, listen, adapters, context);
+  }
+  for (const dialect of SOCKET_DIALECTS) {
+    if (dialect.wanted(context.config)) await serveOverSocket(dialect, context, deps);
+  }
+  return onControlPort;
+}
+
+async function serveOverHttp(
+  name: string,
+  address: { readonly host: string; readonly port: number },
+  adapters: readonly HttpProtocolAdapter[],
+  context: ServerContext,
+): Promise<void> {
+  const { config, logger, listeners, stack } = context;
+  const [first, ...others] = adapters;
+  if (!first) return;
+  const listener = createControlListener(
+    { name, limits: compileControlLimits(config), allowedHosts: config.control.allowedHosts },
+    { ...context, logger: logger.child({ component: name }) },
+  );
+  listener.mount([first, ...others]);
+  const what = { name, setting: `dialects.${name}.listen`, flag: undefined };
+  const bound = await bind(what, address, (wanted) => listener.listen(wanted));
+  stack.push(`${name} port`, () =>
+    listener.close(Math.min(CLOSE_LIMIT_MS, context.config.shutdown.timeout)),
+  );
+  context.onReload.push(() => listener.setAllowedHosts(context.config.control.allowedHosts));
+  listeners.dialects = [...(listeners.dialects ?? []), { ...bound, name, protocol: 'http' }];
+}
+
+async function serveOverSocket(
+  dialect: SocketDialect,
+  context: ServerContext,
+  deps: DialectDeps,
+): Promise<void> {
+  const { name, setting, flag, protocol } = dialect;
+  const adapter = await dialect.load(context, deps);
+  context.stopping.throwIfAborted();
+  const ending = new AbortController();
+  const { address, closed } = await bind({ name, setting, flag }, adapter.listen, async () => {
+    const started = await adapter.start(ending.signal);
+    return { ...started.address, ...started };
+  });
+  context.stack.push(`${name} port`, async () => {
+    ending.abort();
+    await closed;
+  });
+  const named = { ...address, name, protocol };
+  context.listeners.dialects = [...(context.listeners.dialects ?? []), named];
+}
