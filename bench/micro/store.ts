@@ -4,7 +4,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { NO_LOGGER, type Op, type Store } from '@portolan/core';
-import { openLmdbStore } from '@portolan/registry';
+import { openEmbeddedStore } from '@portolan/registry';
 
 const base = process.argv[2] ?? tmpdir();
 const entries = Number(process.argv[3] ?? 100_000);
@@ -61,7 +61,7 @@ async function measure(
 
 const folder = await mkdtemp(join(base, 'portolan-bench-'));
 const open = (): Promise<Store> =>
-  openLmdbStore({ path: join(folder, 'data') }, { logger: NO_LOGGER });
+  openEmbeddedStore({ path: join(folder, 'data') }, { logger: NO_LOGGER });
 try {
   console.log(`${cpus()[0]?.model}, ${cpus().length} cores, Node ${process.version}`);
   console.log(`values of ${value.length} bytes, ${entries} entries present, folder ${base}`);

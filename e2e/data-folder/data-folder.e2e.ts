@@ -124,9 +124,9 @@ test.each([
   ['overwritten with something else', (path: string) => writeFile(path, 'x'.repeat(65_536))],
   ['cut to nothing', (path: string) => truncate(path, 0)],
   ['gone', (path: string) => rm(path)],
-])('a database that is %s is refused and left as it is', async (_how, damage) => {
+])('a store whose log is %s is refused and left as it is', async (_how, damage) => {
   const dataDir = await usedFolder();
-  const path = join(dataDir, 'registry.mdb');
+  const path = join(dataDir, 'registry-00000001.log');
   await damage(path);
   const before = await stat(path).then(
     ({ size }) => size,

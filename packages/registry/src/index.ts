@@ -4,7 +4,7 @@ export {
   type RegistryOptionsInput,
 } from './options/registry-options.ts';
 export { createRegistry, type LocalRegistry, type RegistryDeps } from './registry.ts';
-export { type LmdbStoreOptions, openLmdbStore } from './store/lmdb-store.ts';
+export { type EmbeddedStoreOptions, openEmbeddedStore } from './store/embedded-store.ts';
 export {
   type RestoreOptions,
   type RestoreOutcome,

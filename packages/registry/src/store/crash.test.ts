@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { NO_LOGGER } from '@portolan/core';
 import { seededRandom } from '@portolan/testing';
 import { expect, it } from 'vitest';
-import { openLmdbStore } from './lmdb-store.ts';
+import { openEmbeddedStore } from './embedded-store.ts';
 
 interface Line {
   readonly revision?: number;
@@ -61,7 +61,7 @@ it(`keeps what was acknowledged, whole, and reuses no revision over ${KILLS} kil
         for (const key of deleted) expected.delete(key);
       }
       const gone = lines.flatMap(({ deleted = [] }) => deleted);
-      const store = await openLmdbStore({ path: folder }, { logger: NO_LOGGER });
+      const store = await openEmbeddedStore({ path: folder }, { logger: NO_LOGGER });
       const { entries, revision } = await store.list('');
       await store.close();
       const present = new Set(entries.map(({ key }) => key));

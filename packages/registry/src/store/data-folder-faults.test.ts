@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
+  appendFileSync,
   chmodSync,
   closeSync,
   copyFileSync,
@@ -21,7 +22,7 @@ import { join } from 'node:path';
 import { type ErrorCode, NO_LOGGER, type Store } from '@portolan/core';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openLmdbStore } from './lmdb-store.ts';
+import { openEmbeddedStore } from './embedded-store.ts';
 
 const WRITER = new URL('./crash-harness/crash-writer.ts', import.meta.url).pathname;
 const isRoot = process.getuid?.() === 0;
@@ -34,7 +35,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(base, { recursive: true, force: true }));
 
-const open = (path = data): Promise<Store> => openLmdbStore({ path }, { logger: NO_LOGGER });
+const open = (path = data): Promise<Store> => openEmbeddedStore({ path }, { logger: NO_LOGGER });
 
 /** A store with some hundred entries, closed. */
 async function filled(): Promise<Map<string, string>> {
@@ -66,7 +67,7 @@ describe('The data folder', () => {
   it('is made with its parents, and a relative path is taken from the working directory', async () => {
     data = join(base, 'a', 'b.c', 'd');
     await (await open()).close();
-    expect(existsSync(join(data, 'registry.mdb'))).toBe(true);
+    expect(existsSync(join(data, 'registry-00000001.log'))).toBe(true);
   });
 
   it('is refused when it, or a part of its path, is a file', async () => {
@@ -88,7 +89,7 @@ describe('The data folder', () => {
 
   it('is not made for a reader that wants what is there', async () => {
     for (const path of [data, base]) {
-      const opening = openLmdbStore({ path, mustExist: true }, { logger: NO_LOGGER });
+      const opening = openEmbeddedStore({ path, mustExist: true }, { logger: NO_LOGGER });
       await expect(opening).rejects.toMatchObject({
         code: 'STORE_FAILED',
         message: expect.stringContaining('nothing was made there'),
@@ -142,8 +143,15 @@ describe('The data folder', () => {
   it('is refused when a newer version wrote it', async () => {
     await filled();
     const marker = join(data, 'portolan-store.json');
-    writeFileSync(marker, readFileSync(marker, 'utf8').replace('"format":1', '"format":2'));
+    writeFileSync(marker, readFileSync(marker, 'utf8').replace('"format":2', '"format":3'));
     await expectRefused('STORE_FAILED', data, 'newer version');
+  });
+
+  it('is refused with a way to move on when an older version wrote it', async () => {
+    await filled();
+    const marker = join(data, 'portolan-store.json');
+    writeFileSync(marker, '{"product":"portolan","format":1}\n');
+    await expectRefused('STORE_FAILED', data, 'older version', 'snapshot save');
   });
 
   it('is refused while a restore into it is unfinished, except to restore again', async () => {
@@ -151,7 +159,7 @@ describe('The data folder', () => {
     await store.commit([{ type: 'put', key: 'snapshot/restoring', value: '' }]);
     await store.close();
     await expectRefused('STORE_CORRUPT', 'snapshot restore');
-    const again = await openLmdbStore(
+    const again = await openEmbeddedStore(
       { path: data, allowInterruptedRestore: true },
       { logger: NO_LOGGER },
     );
@@ -159,8 +167,8 @@ describe('The data folder', () => {
   });
 });
 
-describe('A damaged database', () => {
-  const file = () => join(data, 'registry.mdb');
+describe('A damaged store', () => {
+  const file = () => join(data, 'registry-00000001.log');
   const overwrite = (at: number, bytes: Uint8Array): void => {
     const handle = openSync(file(), 'r+');
     writeSync(handle, bytes, 0, bytes.length, at);
@@ -172,16 +180,12 @@ describe('A damaged database', () => {
     ['is empty', () => truncateSync(file(), 0)],
     ['has only its head', () => truncateSync(file(), 100)],
     ['lost its second half', () => truncateSync(file(), statSync(file()).size / 2)],
-    ['lost its first meta page', () => overwrite(0, new Uint8Array(4096))],
-    ['lost its second meta page', () => overwrite(4096, new Uint8Array(4096))],
-    [
-      'had its newest transaction number erased',
-      () => {
-        overwrite(152, new Uint8Array(8));
-        overwrite(4096 + 152, new Uint8Array(8));
-      },
-    ],
-    ['is something else', () => writeFileSync(file(), 'not a database'.repeat(2_000))],
+    ['lost its last byte', () => truncateSync(file(), statSync(file()).size - 1)],
+    ['lost its first sector', () => overwrite(0, new Uint8Array(512))],
+    ['lost a sector within', () => overwrite(5_120, new Uint8Array(512))],
+    ['lost its last sector', () => overwrite(statSync(file()).size - 512, new Uint8Array(512))],
+    ['has bytes behind its end', () => appendFileSync(file(), 'more')],
+    ['is something else', () => writeFileSync(file(), 'not a log at all'.repeat(2_000))],
   ])('that %s is reported and left as it is', async (_, damage) => {
     await filled();
     damage();

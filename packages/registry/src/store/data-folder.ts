@@ -10,21 +10,30 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { damaged, newerFormat, toStoreError } from './store-fault.ts';
+import { damaged, newerFormat, olderFormat, toStoreError } from './store-fault.ts';
 
-/** Layout of the data folder and of the database in it; a reader refuses what is newer than it knows. */
-export const STORE_FORMAT = 1;
+/** Layout of the data folder and of the files in it; a reader refuses any other. 1 was LMDB's. */
+const STORE_FORMAT = 2;
+
+/** Where the newest log ends. */
+export interface LogEnd {
+  readonly log: number;
+  readonly bytes: number;
+}
+
+/** What the marker says: that there is a whole store, and, after a clean stop, where it ends. */
+export interface StoreMarker {
+  readonly closed?: LogEnd;
+}
 
 export interface DataFolder {
   readonly path: string;
-  readonly databasePath: string;
   readonly markerPath: string;
 }
 
 export function dataFolderAt(path: string): DataFolder {
   return {
     path,
-    databasePath: join(path, 'registry.mdb'),
     markerPath: join(path, 'portolan-store.json'),
   };
 }
@@ -68,44 +77,55 @@ function hasCode(error: unknown, code: string): boolean {
 }
 
 /**
- * Whether the folder holds a store that was once complete. The marker is written after the database and never removed,
- * so a database that vanished or was emptied is told apart from a first start: it is never replaced by an empty one.
+ * The marker of a store that was once complete; undefined where there never was one. It is written after the first log and
+ * never removed, so a store that vanished is told apart from a first start: it is never replaced by an empty one.
  */
-export function readMarker(folder: DataFolder): boolean {
+export function readMarker(folder: DataFolder): StoreMarker | undefined {
   let text: string;
   try {
     text = readFileSync(folder.markerPath, 'utf8');
   } catch (error) {
-    if (hasCode(error, 'ENOENT')) return false;
+    if (hasCode(error, 'ENOENT')) return undefined;
     throw toStoreError(error, folder.markerPath, 'reading the marker');
   }
-  const format = parseFormat(text);
-  if (format === undefined) {
+  const marker = parseMarker(text);
+  if (marker === undefined) {
     throw damaged(folder.markerPath, 'it is not the marker of a Portolan store');
   }
+  const { format, closed } = marker;
   if (format > STORE_FORMAT) {
-    throw newerFormat(folder.path, `format ${format}, this version reads up to ${STORE_FORMAT}`);
+    throw newerFormat(folder.path, `format ${format}, this version reads ${STORE_FORMAT}`);
   }
-  return true;
+  if (format < STORE_FORMAT) throw olderFormat(folder.path, format);
+  return closed === undefined ? {} : { closed };
 }
 
-function parseFormat(text: string): number | undefined {
+function parseMarker(
+  text: string,
+): { readonly format: number; readonly closed: LogEnd | undefined } | undefined {
+  let value: unknown;
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== 'object' || value === null || !('format' in value)) return undefined;
-    return Number.isInteger(value.format) ? Number(value.format) : undefined;
+    value = JSON.parse(text);
   } catch {
     return undefined;
   }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { format, closed } = value as { format?: unknown; closed?: Partial<LogEnd> | null };
+  if (!Number.isInteger(format)) return undefined;
+  if (closed === undefined) return { format: Number(format), closed };
+  const { log, bytes } = closed ?? {};
+  if (!Number.isSafeInteger(log) || !Number.isSafeInteger(bytes)) return undefined;
+  return { format: Number(format), closed: { log: Number(log), bytes: Number(bytes) } };
 }
 
 /** Durable before it returns: written aside, synced, renamed, and the folder synced. */
-export function writeMarker(folder: DataFolder): void {
+export function writeMarker(folder: DataFolder, marker: StoreMarker): void {
   try {
     const aside = `${folder.markerPath}.new`;
     const file = openSync(aside, 'w', 0o600);
     try {
-      writeSync(file, `${JSON.stringify({ product: 'portolan', format: STORE_FORMAT })}\n`);
+      const fields = { product: 'portolan', format: STORE_FORMAT, ...marker };
+      writeSync(file, `${JSON.stringify(fields)}\n`);
       fsyncSync(file);
     } finally {
       closeSync(file);

@@ -1,15 +1,10 @@
 import { RegistryError } from '@portolan/core';
 
-const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG', 28, 122, 27, -30792]);
-const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS', 13, 1, 30]);
-/** MDB_PAGE_NOTFOUND, MDB_CORRUPTED, MDB_INVALID, MDB_INCOMPATIBLE, MDB_BAD_VALSIZE, MDB_PROBLEM. */
-const CORRUPT = new Set([-30797, -30796, -30793, -30784, -30781, -30779]);
-const VERSION_MISMATCH = -30794;
-
-function codeOf(error: unknown): string | number | undefined {
+const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+const FORBIDDEN = new Set(['EACCES', 'EPERM', 'EROFS']);
+function codeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  const { code } = error;
-  return typeof code === 'string' || typeof code === 'number' ? code : undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** Whether the error itself says that there is no space left. */
@@ -18,13 +13,7 @@ export function isDiskFull(error: unknown): boolean {
   return code !== undefined && FULL.has(code);
 }
 
-/** EIO, as errno or by name. */
-export function isIoError(error: unknown): boolean {
-  const code = codeOf(error);
-  return code === 5 || code === 'EIO';
-}
-
-/** What went wrong with the file system or the database, in the words of the error table. */
+/** What went wrong with the file system, in the words of the error table. */
 export function toStoreError(error: unknown, path: string, doing: string): RegistryError {
   if (error instanceof RegistryError) return error;
   const code = codeOf(error);
@@ -42,8 +31,6 @@ export function toStoreError(error: unknown, path: string, doing: string): Regis
       cause: error,
     });
   }
-  if (code === VERSION_MISMATCH) return newerFormat(path, 'its page format is unknown', error);
-  if (typeof code === 'number' && CORRUPT.has(code)) return damaged(path, message, error);
   return new RegistryError('STORE_FAILED', {
     detail: `The store failed while ${doing} in ${path}: ${message}. Check the disk and the system log, then restart.`,
     cause: error,
@@ -68,12 +55,20 @@ export function noStore(path: string): RegistryError {
 }
 
 /** Written by a later release. */
-export function newerFormat(path: string, what: string, cause?: unknown): RegistryError {
+export function newerFormat(path: string, what: string): RegistryError {
   return new RegistryError('STORE_FAILED', {
     detail:
       `${path} was written by a newer version of Portolan: ${what}. Nothing was changed. Run that version, ` +
       'or move the data with `portolan snapshot save` there and `portolan snapshot restore` here.',
-    cause,
+  });
+}
+
+/** Written by an earlier release whose files cannot be read any more. */
+export function olderFormat(path: string, format: number): RegistryError {
+  return new RegistryError('STORE_FAILED', {
+    detail:
+      `${path} was written by an older version of Portolan (format ${format}). Nothing was changed. Move the data with ` +
+      '`portolan snapshot save` of that version and `portolan snapshot restore` of this one, into another folder.',
   });
 }
 

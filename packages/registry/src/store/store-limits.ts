@@ -1,6 +1,6 @@
 import { type Op, RegistryError } from '@portolan/core';
 
-/** LMDB's limit at 4 KiB pages is 1,978; the same for every store, so that a snapshot fits anywhere. */
+/** The same for every store, so that a snapshot fits anywhere. */
 export const MAX_KEY_BYTES = 1_900;
 
 /** Refuses, before anything is queued, what could not be stored and read back the same. */

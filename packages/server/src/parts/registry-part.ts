@@ -6,7 +6,7 @@ import {
   lookupHost,
 } from '@portolan/adapters';
 import type { HttpProtocolAdapter, RouteExplainer } from '@portolan/core';
-import { createRegistry, type LocalRegistry, openLmdbStore } from '@portolan/registry';
+import { createRegistry, type LocalRegistry, openEmbeddedStore } from '@portolan/registry';
 import { compileRegistryOptions } from '../config/compile-registry-options.ts';
 import type { ConfigDocuments } from '../config/parse-documents.ts';
 import { applyDocuments, type RefusedDocument } from './owned-documents.ts';
@@ -28,7 +28,7 @@ export async function startRegistry(
   explainer: () => RouteExplainer | undefined,
 ): Promise<RegistryPart> {
   const { config, clock, logger, stack } = context;
-  const store = await openLmdbStore(
+  const store = await openEmbeddedStore(
     { path: context.dataDir },
     { logger: logger.child({ component: 'store' }) },
   );

@@ -104,7 +104,7 @@ export function createStatusReport(
       ...(registry
         ? {
             revision: registry.revision,
-            store: { kind: 'lmdb', path: context.dataDir },
+            store: { kind: 'embedded', path: context.dataDir },
             counts: countAll(registry),
           }
         : {}),

@@ -1,10 +1,14 @@
 // Run by crash.test.ts in a process of its own, to be killed: commits without end and prints what was acknowledged.
 import { writeSync } from 'node:fs';
 import { NO_LOGGER, type Op } from '@portolan/core';
-import { openLmdbStore } from '../lmdb-store.ts';
+import { openEmbeddedStore } from '../embedded-store.ts';
 
 const [folder = '', round = ''] = process.argv.slice(2);
-const store = await openLmdbStore({ path: folder }, { logger: NO_LOGGER });
+const store = await openEmbeddedStore(
+  // So that kills also meet the copying.
+  { path: folder, compactFromBytes: 100_000 },
+  { logger: NO_LOGGER },
+);
 
 const say = (line: object): void => {
   writeSync(1, `${JSON.stringify(line)}\n`);

@@ -3,8 +3,8 @@ import { open, readFile, rename, unlink } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { isRegistryError, NO_LOGGER, type Store } from '@portolan/core';
 import {
-  type LmdbStoreOptions,
-  openLmdbStore,
+  type EmbeddedStoreOptions,
+  openEmbeddedStore,
   type RestoreProgress,
   restoreSnapshot,
   saveSnapshot,
@@ -143,12 +143,12 @@ async function restore(
 }
 
 async function withStore<T>(
-  { dataDir, ...options }: Omit<LmdbStoreOptions, 'path'> & { readonly dataDir: string },
+  { dataDir, ...options }: Omit<EmbeddedStoreOptions, 'path'> & { readonly dataDir: string },
   context: CliContext,
   work: (store: Store) => Promise<T>,
 ): Promise<T> {
   const path = resolve(context.cwd, dataDir);
-  const store = await openLmdbStore({ path, ...options }, { logger: NO_LOGGER });
+  const store = await openEmbeddedStore({ path, ...options }, { logger: NO_LOGGER });
   try {
     return await work(store);
   } finally {

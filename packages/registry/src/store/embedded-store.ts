@@ -18,23 +18,25 @@ import {
   DEFAULT_COMMIT_QUEUE_LIMITS,
 } from './commit-queue.ts';
 import { type CommitRequest, evaluateCommits } from './evaluate-commits.ts';
-import type { LmdbDatabase } from './lmdb-database.ts';
-import { openDataFolder } from './open-data-folder.ts';
-import { storeClosed, toStoreError } from './store-fault.ts';
+import type { LogDatabase } from './log-database.ts';
+import { type OpenedFolder, openDataFolder } from './open-data-folder.ts';
+import { isDiskFull, storeClosed, toStoreError } from './store-fault.ts';
 import { checkOps } from './store-limits.ts';
 
-export interface LmdbStoreOptions {
+export interface EmbeddedStoreOptions {
   /** Data folder; made when missing. */
   readonly path: string;
   readonly commits?: Partial<CommitQueueLimits>;
   readonly window?: Partial<ChangeWindowOptions>;
+  /** Bytes of logs from which on what is live may be copied into a new base. */
+  readonly compactFromBytes?: number;
   /** Also opens a store whose last snapshot restore did not finish: only for restoring again. */
   readonly allowInterruptedRestore?: boolean;
   /** Refuses a folder that holds no store, and makes nothing. */
   readonly mustExist?: boolean;
 }
 
-const NO_SPACE = Object.assign(new Error('No space left'), { code: 'ENOSPC' });
+const COMPACT_FROM_BYTES = 64 * 1024 * 1024;
 
 const DEFAULT_WINDOW: ChangeWindowOptions = {
   maxChanges: 50_000,
@@ -43,20 +45,24 @@ const DEFAULT_WINDOW: ChangeWindowOptions = {
 };
 
 /** Opens the embedded store, alone on its folder; fails with a `STORE_*` error that names the path and what to do. */
-export async function openLmdbStore(
-  options: LmdbStoreOptions,
+export async function openEmbeddedStore(
+  options: EmbeddedStoreOptions,
   deps: { readonly logger: Logger },
 ): Promise<Store> {
   const path = isAbsolute(options.path) ? options.path : resolve(options.path);
-  const { database, release } = await openDataFolder(path, options);
-  return new LmdbStore(path, database, release, options, deps.logger);
+  const opened = await openDataFolder(
+    path,
+    { ...options, compactFromBytes: options.compactFromBytes ?? COMPACT_FROM_BYTES },
+    deps.logger,
+  );
+  return new EmbeddedStore(path, opened, options, deps.logger);
 }
 
-class LmdbStore implements Store {
+class EmbeddedStore implements Store {
   readonly capabilities = { durable: true, shared: false, nativeWatch: true };
   readonly #path: string;
-  readonly #database: LmdbDatabase;
-  readonly #release: () => void;
+  readonly #database: LogDatabase;
+  readonly #release: (clean: boolean) => void;
   readonly #logger: Logger;
   readonly #queue: CommitQueue;
   readonly #window: ChangeWindow;
@@ -69,9 +75,8 @@ class LmdbStore implements Store {
 
   constructor(
     path: string,
-    database: LmdbDatabase,
-    release: () => void,
-    options: LmdbStoreOptions,
+    { database, release }: OpenedFolder,
+    options: EmbeddedStoreOptions,
     logger: Logger,
   ) {
     this.#path = path;
@@ -138,12 +143,14 @@ class LmdbStore implements Store {
   async #close(): Promise<void> {
     await this.#queue.idle();
     this.#window.close();
-    // A list over several turns still holds a read transaction.
+    // A list over several turns still reads.
     while (this.#reading > 0) await nextTurn();
+    let isClosed = false;
     try {
       await this.#database.close();
+      isClosed = true;
     } finally {
-      this.#release();
+      this.#release(isClosed && this.#failure === undefined);
     }
   }
 
@@ -170,10 +177,9 @@ class LmdbStore implements Store {
     try {
       await this.#database.write(finalEntries, revision);
     } catch (error) {
-      const full = this.#database.failedForSpace(error);
-      const fault = toStoreError(full ? NO_SPACE : error, this.#path, 'writing');
-      // After anything but a full disk the database's own state is unknown: the next write might not even return.
-      if (!full) this.#failure = fault;
+      const fault = toStoreError(error, this.#path, 'writing');
+      // After anything but a full disk nobody knows what the kernel kept: what is acknowledged after it might not be there.
+      if (!isDiskFull(error)) this.#failure = fault;
       this.#logger.error({ err: error, code: fault.code, path: this.#path }, 'commit failed');
       throw fault;
     }
