@@ -5,12 +5,12 @@ import {
   type Instance,
   NO_LOGGER,
   NO_METRICS,
-  type ServiceView,
+  toServiceView,
 } from '@portolan/core';
 import { createGateway } from '@portolan/gateway';
 
 const service = { namespace: 'default', group: 'default', name: 'static' };
-const view: ServiceView = { service, revision: 1, instances: [19_001, 19_002].map(toInstance) };
+const view = toServiceView(service, 1, [19_001, 19_002].map(toInstance));
 
 function toInstance(port: number): Instance {
   return {

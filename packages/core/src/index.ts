@@ -48,7 +48,14 @@ export {
   parseDuration,
 } from './model/duration.ts';
 export type { DeregisterReason, RegistryEvent } from './model/event.ts';
-export type { Instance, InstanceRef, Labels, Registration, ServiceView } from './model/instance.ts';
+export {
+  type Instance,
+  type InstanceRef,
+  type Labels,
+  type Registration,
+  type ServiceView,
+  toServiceView,
+} from './model/instance.ts';
 export { DEFAULT_INTENT, type Intent, type IntentPatch } from './model/intent.ts';
 export { LABEL_LIMITS, matchesLabels, parseTag, toLabels } from './model/labels.ts';
 export { LEASE_PROFILES, type LeaseSpec } from './model/lease.ts';
@@ -105,7 +112,14 @@ export {
   type OwnEndpoint,
 } from './network/address-policy.ts';
 export { type Cidr, cidrContains, matchesCidr, parseCidr } from './network/cidr.ts';
-export { formatIp, type IpAddress, isIpv4Mapped, parseIp, unmapIp } from './network/ip-address.ts';
+export {
+  formatIp,
+  type IpAddress,
+  isHostName,
+  isIpv4Mapped,
+  parseIp,
+  unmapIp,
+} from './network/ip-address.ts';
 export type { AttemptOutcome, Balancer, Endpoint, PickContext } from './ports/balancer.ts';
 export type {
   CatalogueReader,

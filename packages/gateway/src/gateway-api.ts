@@ -30,7 +30,9 @@ export interface GatewayStats {
   readonly busyConnections: number;
   readonly activeRequests: number;
   readonly routes: number;
+  /** Those that requests or routes have led to. */
   readonly services: number;
+  /** Of those services. */
   readonly endpoints: number;
   readonly ejected: number;
 }

@@ -175,11 +175,12 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
 
   function applyView(view: ServiceView): void {
     const { service } = view;
-    if (view.instances.length > 0) {
+    if (view.count > 0) {
       zeroConfig.add(service);
-      // Ahead of the first request, so that names are resolved by then.
-      if (!upstreams.get(service) && zeroConfig.isPresent(service)) upstreams.of(service);
-      else upstreams.get(service)?.apply(view);
+      const upstream = upstreams.get(service);
+      if (upstream) upstream.apply(view);
+      // Made with its first request, of services that nobody asks for never; names have to be resolved by then.
+      else if (view.named && zeroConfig.isPresent(service)) upstreams.of(service);
       return;
     }
     zeroConfig.retire(service);
@@ -207,7 +208,7 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     let route = zeroConfigRoutes.get(id);
     if (!route) {
       // A service that went is answered for, but nothing is made and kept for it.
-      const upstream = zeroConfig.isPresent(service) ? upstreams.get(service) : undefined;
+      const upstream = zeroConfig.isPresent(service) ? upstreams.of(service) : undefined;
       route = nameRoute(id, upstream, {
         metrics: metrics.route('(zero-config)'),
         defaults: compiled.routeDefaults,

@@ -19,7 +19,7 @@ import {
 } from '@portolan/core';
 import { Catalogue } from './catalogue/catalogue.ts';
 import { CatalogueFeed } from './catalogue/catalogue-feed.ts';
-import type { RecordDelta } from './catalogue/instance-record.ts';
+import type { InstanceRecord, RecordDelta } from './catalogue/instance-record.ts';
 import { CheckScheduler } from './checks/check-scheduler.ts';
 import { encodePolicy, encodeRoute, encodeWebhook } from './codec/document-codec.ts';
 import { refKey } from './codec/keys.ts';
@@ -70,7 +70,7 @@ export async function createRegistry(
     revision: () => catalogue.revision,
     protectedServices: () => catalogue.protectedServices,
     damaged: () => catalogue.damaged.size,
-    statuses: () => countStatuses(catalogue.instances()),
+    statuses: () => countStatuses(catalogue.records()),
   }));
   const onApplied = (deltas: readonly RecordDelta[], displaced: readonly string[]): void => {
     for (const delta of deltas) {
@@ -298,8 +298,8 @@ export async function createRegistry(
   };
 }
 
-function countStatuses(instances: Iterable<Instance>): Record<string, number> {
+function countStatuses(records: Iterable<InstanceRecord>): Record<string, number> {
   const counts: Record<string, number> = { passing: 0, warning: 0, critical: 0, unknown: 0 };
-  for (const { status } of instances) counts[status] = (counts[status] ?? 0) + 1;
+  for (const { status } of records) counts[status] = (counts[status] ?? 0) + 1;
   return counts;
 }

@@ -13,6 +13,7 @@ import {
   type ServiceView,
   serviceId,
   summariseCatalogue,
+  toServiceView,
 } from '@portolan/core';
 import { parseData, toPortolanError } from '../discover/view-follower.ts';
 import { createSnapshotFile } from '../disk/snapshot-file.ts';
@@ -146,7 +147,7 @@ export function createRemoteCatalogue(
   function dropKept(): void {
     const views = [...kept].flatMap((id) => state.views.get(id) ?? []);
     kept.clear();
-    const empty = views.map((view) => ({ ...view, revision: state.revision, instances: [] }));
+    const empty = views.map((view) => toServiceView(view.service, state.revision, []));
     for (const view of empty) putCatalogueView(state, view);
     for (const view of views) documents.views.delete(serviceId(view.service));
     publish({ revision: state.revision, views: empty });
@@ -167,7 +168,7 @@ export function createRemoteCatalogue(
       const id = serviceId(view.service);
       const target = aside ?? { state, documents };
       putCatalogueView(target.state, view);
-      if (view.instances.length > 0) target.documents.views.set(id, document);
+      if (view.count > 0) target.documents.views.set(id, document);
       else target.documents.views.delete(id);
       if (aside) return;
       kept.delete(id);

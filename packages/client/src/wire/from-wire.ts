@@ -1,11 +1,12 @@
-import type {
-  CheckSpec,
-  Instance,
-  Intent,
-  ProbeConfig,
-  ServiceKey,
-  ServiceView,
-  Status,
+import {
+  type CheckSpec,
+  type Instance,
+  type Intent,
+  type ProbeConfig,
+  type ServiceKey,
+  type ServiceView,
+  type Status,
+  toServiceView,
 } from '@portolan/core';
 import { WireReader } from './wire-reader.ts';
 
@@ -20,19 +21,15 @@ export function fromViewDocument(document: unknown, path = '$'): ServiceView {
     name: reader.string('service'),
   };
   const protection = reader.optional('protection', () => reader.object('protection'));
-  return {
+  return toServiceView(
     service,
-    revision: reader.number('revision'),
-    instances: reader.list('instances', fromInstanceDocument),
-    ...(protection
-      ? {
-          protection: {
-            sinceMs: Date.parse(protection.string('since')),
-            kept: protection.number('kept'),
-          },
-        }
-      : {}),
-  };
+    reader.number('revision'),
+    reader.list('instances', fromInstanceDocument),
+    protection && {
+      sinceMs: Date.parse(protection.string('since')),
+      kept: protection.number('kept'),
+    },
+  );
 }
 
 /** An instance as the model has it. Throws `ANSWER_INVALID`. */

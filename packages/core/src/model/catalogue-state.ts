@@ -1,5 +1,5 @@
 import type { CatalogueUpdate, ServiceSummary } from '../ports/catalogue.ts';
-import type { Instance, InstanceRef, ServiceView } from './instance.ts';
+import { type Instance, type InstanceRef, type ServiceView, toServiceView } from './instance.ts';
 import type { StoredRoute } from './route.ts';
 import { type ServiceKey, serviceId } from './service.ts';
 import type { StoredTrafficPolicy } from './traffic-policy.ts';
@@ -23,7 +23,7 @@ export function emptyCatalogue(): CatalogueState {
 export function putCatalogueView(state: CatalogueState, view: ServiceView): void {
   const id = serviceId(view.service);
   for (const old of state.views.get(id)?.instances ?? []) state.instances.delete(refKey(old));
-  if (view.instances.length === 0) state.views.delete(id);
+  if (view.count === 0) state.views.delete(id);
   else state.views.set(id, view);
   for (const instance of view.instances) state.instances.set(refKey(instance), instance);
   state.revision = Math.max(state.revision, view.revision);
@@ -41,7 +41,7 @@ export function catalogueDifference(
   }
   for (const [id, view] of before.views) {
     if (after.views.has(id)) continue;
-    views.push({ service: view.service, revision: after.revision, instances: [] });
+    views.push(toServiceView(view.service, after.revision, []));
   }
   const sameRoutes = sameDocuments(before.routes, after.routes, (route) => route.name);
   const samePolicies = sameDocuments(before.policies, after.policies, policyName);
@@ -111,7 +111,7 @@ export function summariseCatalogue(
     summaries.push({
       service: view.service,
       revision: view.revision,
-      instances: view.instances.length,
+      instances: view.count,
       routable: view.instances.filter((instance) => instance.routable).length,
       protected: view.protection !== undefined,
     });

@@ -1,3 +1,4 @@
+import { isHostName } from '../network/ip-address.ts';
 import type { CheckSpec } from './check.ts';
 import type { Intent } from './intent.ts';
 import type { LeaseSpec } from './lease.ts';
@@ -56,7 +57,29 @@ export interface Instance extends Registration {
 export interface ServiceView {
   readonly service: ServiceKey;
   readonly revision: Revision;
+  /** How many instances: known without making them. */
+  readonly count: number;
+  /** Made when first asked for, where the view is the registry's own. */
   readonly instances: readonly Instance[];
+  /** Whether some of them are registered by a host name, which has to be resolved before it can be dialled. */
+  readonly named: boolean;
   /** Present while mass-loss protection keeps instances that would have been removed. */
   readonly protection?: { readonly sinceMs: number; readonly kept: number };
+}
+
+/** The view of instances that are at hand. */
+export function toServiceView(
+  service: ServiceKey,
+  revision: Revision,
+  instances: readonly Instance[],
+  protection?: NonNullable<ServiceView['protection']>,
+): ServiceView {
+  return {
+    service,
+    revision,
+    count: instances.length,
+    instances,
+    named: instances.some(({ address }) => isHostName(address)),
+    ...(protection === undefined ? {} : { protection }),
+  };
 }

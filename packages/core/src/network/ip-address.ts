@@ -114,3 +114,8 @@ export function unmapIp(ip: IpAddress): IpAddress {
 function byteAt(ip: IpAddress, at: number): number {
   return ip.bytes[at] ?? 0;
 }
+
+/** Whether an address as registered is a host name: anything that is not written like an IP address. */
+export function isHostName(address: string): boolean {
+  return !/^[\d.]+$|:/.test(address);
+}

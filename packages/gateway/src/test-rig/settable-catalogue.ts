@@ -6,6 +6,7 @@ import {
   type ServiceView,
   type StoredRoute,
   type StoredTrafficPolicy,
+  toServiceView,
 } from '@portolan/core';
 
 /** A catalogue whose views and routes the test sets. */
@@ -18,7 +19,7 @@ export class SettableCatalogue implements CatalogueReader {
 
   set(name: string, instances: readonly Instance[]): void {
     const service = { namespace: 'default', group: 'default', name };
-    const view = { service, revision: ++this.revision, instances };
+    const view = toServiceView(service, ++this.revision, instances);
     this.#views.set(name, view);
     for (const listener of this.#listeners) listener({ revision: this.revision, views: [view] });
   }

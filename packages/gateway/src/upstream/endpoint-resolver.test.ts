@@ -3,6 +3,7 @@ import {
   DEFAULT_RETRY_BUDGET,
   NO_LOGGER,
   NO_METRICS,
+  toServiceView,
 } from '@portolan/core';
 import { seededRandom, TurnableClock } from '@portolan/testing';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -52,7 +53,7 @@ function aResolver(answer: () => readonly string[]) {
     },
   );
   const service = upstream.service;
-  upstream.apply({ service, revision: 1, instances: [anInstance(80, { address: 'some.name' })] });
+  upstream.apply(toServiceView(service, 1, [anInstance(80, { address: 'some.name' })]));
   const ip = () => upstream.endpoints[0]?.ip;
   return { clock, resolver, upstream, given, ip };
 }

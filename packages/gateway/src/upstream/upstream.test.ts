@@ -4,6 +4,7 @@ import {
   type Instance,
   NO_LOGGER,
   type ServiceView,
+  toServiceView,
 } from '@portolan/core';
 import { seededRandom, TurnableClock } from '@portolan/testing';
 import fc from 'fast-check';
@@ -39,11 +40,8 @@ function anUpstream() {
   return { upstream, asked };
 }
 
-const viewOf = (instances: readonly Instance[], revision = 1): ServiceView => ({
-  service,
-  revision,
-  instances,
-});
+const viewOf = (instances: readonly Instance[], revision = 1): ServiceView =>
+  toServiceView(service, revision, instances);
 const id = (at: number): string => `i-${String(at).padStart(3, '0')}`;
 
 it('looks only at the instances that changed', () => {

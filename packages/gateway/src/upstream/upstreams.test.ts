@@ -48,7 +48,17 @@ describe('the lifecycle of upstreams', () => {
     catalogue.setRoutes([]);
     expect(gateway.stats().services).toBe(0);
     catalogue.set('web', [anInstance(1)]);
+    expect(gateway.stats().services).toBe(0);
+    catalogue.setRoutes([aRoute({ name: 'r' })]);
     expect(gateway.stats()).toMatchObject({ services: 1, endpoints: 1 });
+  });
+
+  it('makes none for a service that nobody asks for, unless its names have to be resolved ahead', () => {
+    const { catalogue, gateway } = aFollower();
+    for (let at = 0; at < 50; at++) catalogue.set(`s${at}`, [anInstance(at + 1)]);
+    expect(gateway.stats()).toMatchObject({ services: 0, endpoints: 0 });
+    catalogue.set('named', [anInstance(1), anInstance(2, { id: 'b', address: 'some.name' })]);
+    expect(gateway.stats()).toMatchObject({ services: 1, endpoints: 2 });
   });
 
   it('leaves no timer behind after listening and closing', async () => {

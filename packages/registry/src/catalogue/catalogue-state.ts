@@ -10,6 +10,7 @@ import {
 import { decodePolicy, decodeRoute, decodeWebhook } from '../codec/document-codec.ts';
 import { DocumentShelf } from './document-shelf.ts';
 import type { InstanceRecord } from './instance-record.ts';
+import { placeHash } from './place-index.ts';
 import { ServiceState } from './service-state.ts';
 
 /** Everything the catalogue holds, before anybody reads it: changed by `ChangeApplier` only. */
@@ -40,11 +41,12 @@ export class CatalogueState {
     return state;
   }
 
-  *recordsOf(state: ServiceState): Generator<InstanceRecord> {
-    for (const key of state.slots.values()) {
-      const record = this.records.get(key);
-      if (record) yield record;
-    }
+  /** `namespace/id` of the instance at an address of a service. */
+  occupant(state: ServiceState, address: string, port: number): string | undefined {
+    return state.places.at(placeHash(address, port)).find((key) => {
+      const instance = this.records.get(key)?.instance;
+      return instance?.address === address && instance.port === port;
+    });
   }
 
   /** Keeps the empty view of a service that is gone, and no more of them than `limit`. */

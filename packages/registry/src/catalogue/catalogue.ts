@@ -28,7 +28,7 @@ import type { DocumentShelf } from './document-shelf.ts';
 import { EventWindow } from './event-window.ts';
 import type { InstanceRecord, RecordDelta } from './instance-record.ts';
 import { ReachedRevisions } from './reached-revisions.ts';
-import { type ServiceState, slotOf } from './service-state.ts';
+import type { ServiceState } from './service-state.ts';
 
 export interface CatalogueOptions {
   readonly eventWindowSize: number;
@@ -109,14 +109,8 @@ export class Catalogue implements CatalogueReader {
     this.#revision = revision;
     this.#state.watchHorizon = revision;
     this.events.startAt(revision);
-    for (const state of batch.touched.values()) {
-      let newest = 0;
-      for (const record of this.#state.recordsOf(state)) {
-        newest = Math.max(newest, record.instance.modifyRevision);
-      }
-      // A removal after the newest present instance is not known any more: nobody may resume from before it.
-      state.rebuild(Math.max(newest, revision));
-    }
+    // A removal after the newest present instance is not known any more: nobody may resume from before it.
+    for (const state of batch.touched.values()) state.rebuild(revision);
     this.#deps.onApplied(batch.deltas, batch.displaced);
   }
 
@@ -170,13 +164,14 @@ export class Catalogue implements CatalogueReader {
     return this.#state.records.get(refKey(ref))?.instance;
   }
 
-  *instances(): Generator<Instance> {
-    for (const record of this.#state.records.values()) yield record.instance;
+  records(): Iterable<InstanceRecord> {
+    return this.#state.records.values();
   }
 
   /** `namespace/id` of the instance at an address of a service. */
   occupant(service: ServiceKey, address: string, port: number): string | undefined {
-    return this.#state.services.get(serviceId(service))?.slots.get(slotOf(address, port));
+    const state = this.#state.services.get(serviceId(service));
+    return state && this.#state.occupant(state, address, port);
   }
 
   service(id: string): ServiceState | undefined {
@@ -208,12 +203,12 @@ export class Catalogue implements CatalogueReader {
   services(namespace?: string): readonly ServiceSummary[] {
     const summaries: ServiceSummary[] = [];
     for (const state of this.#state.services.values()) {
-      if (state.view.instances.length === 0) continue;
+      if (state.view.count === 0) continue;
       if (namespace !== undefined && state.key.namespace !== namespace) continue;
       summaries.push({
         service: state.key,
         revision: state.view.revision,
-        instances: state.view.instances.length,
+        instances: state.view.count,
         routable: state.routable,
         protected: state.protectedSinceMs !== undefined,
       });
@@ -260,7 +255,7 @@ export class Catalogue implements CatalogueReader {
       state.rebuild(this.#revision);
       views.push(state.view);
       ids.push(id);
-      if (state.view.instances.length === 0 && state.protectedSinceMs === undefined) {
+      if (state.view.count === 0 && state.protectedSinceMs === undefined) {
         this.#state.bury(id, state, this.#options.maxTombstones);
       }
     }

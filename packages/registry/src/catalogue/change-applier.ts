@@ -18,13 +18,8 @@ import {
 } from '../codec/status-codec.ts';
 import type { CatalogueState } from './catalogue-state.ts';
 import { instanceEvents } from './instance-events.ts';
-import {
-  type InstanceRecord,
-  type InstanceTouch,
-  type RecordDelta,
-  toRecord,
-} from './instance-record.ts';
-import { type ServiceState, slotOf } from './service-state.ts';
+import { InstanceRecord, type InstanceTouch, type RecordDelta } from './instance-record.ts';
+import type { ServiceState } from './service-state.ts';
 
 /** What a batch of changes did. */
 export interface Batch {
@@ -158,7 +153,7 @@ export class ChangeApplier {
     this.#state.removalReasons.delete(key);
     if (!before) return;
     this.#state.records.delete(key);
-    const state = this.#state.serviceOf(before.instance.service);
+    const state = this.#state.serviceOf(before.service);
     this.#leaveService(state, before, batch);
     const reason = announced ?? 'requested';
     this.#record(batch, { key, before, after: undefined }, reason);
@@ -170,62 +165,78 @@ export class ChangeApplier {
     if (!before && !entry) return;
     let after: InstanceRecord;
     try {
-      after = this.#nextRecord(key, before, touch);
+      after = this.#nextRecord(key, before, touch, batch.silent);
     } catch (error) {
       const change = entry ?? touch.status;
       if (change) this.#reportDamage({ key: change.key, revision: change.modifyRevision }, error);
       return;
     }
     this.#state.records.set(key, after);
-    const state = this.#state.serviceOf(after.instance.service);
-    const { id, address, port } = after.instance;
-    if (before && before.instance.service !== state.key) {
-      this.#leaveService(this.#state.serviceOf(before.instance.service), before, batch);
-      state.change(id, undefined, after.instance);
+    const state = this.#state.serviceOf(after.service);
+    if (before && before.service !== state.key) {
+      this.#leaveService(this.#state.serviceOf(before.service), before, batch);
+      state.change(undefined, after);
     } else {
-      if (before) releaseSlot(state, before);
-      state.change(id, before?.instance, after.instance);
+      if (before) state.places.remove(before.place, key);
+      state.change(before, after);
     }
-    const slot = slotOf(address, port);
-    const holder = state.slots.get(slot);
-    if (holder !== undefined && holder !== key) this.#displace(holder, after, batch);
-    if (holder === undefined || !batch.displaced.includes(key)) state.slots.set(slot, key);
+    const holder = this.#holderOf(state, after);
+    if (holder === undefined) state.places.add(after.place, key);
+    else if (this.#displace(holder, after, batch)) {
+      state.places.remove(after.place, holder);
+      state.places.add(after.place, key);
+    }
     batch.touched.set(state.id, state);
     this.#record(batch, { key, before, after }, 'moved');
   }
 
-  /** Two processes raced for one address: the higher revision wins, the same for everybody. */
-  #displace(holder: string, after: InstanceRecord, batch: Batch): void {
+  /** Two processes raced for one address: the higher revision wins, the same for everybody. Whether that is the new one. */
+  #displace(holder: string, after: InstanceRecord, batch: Batch): boolean {
     const other = this.#state.records.get(holder);
     const isNewer = !other || other.registrationRevision <= after.registrationRevision;
     batch.displaced.push(isNewer ? holder : after.key);
+    return isNewer;
+  }
+
+  /** Who else stands at its address and port. Only where the hash finds somebody do addresses have to be looked at. */
+  #holderOf(state: ServiceState, after: InstanceRecord): string | undefined {
+    if (state.places.at(after.place).length === 0) return undefined;
+    const { address, port } = after.instance;
+    const holder = this.#state.occupant(state, address, port);
+    return holder === after.key ? undefined : holder;
   }
 
   #nextRecord(
     key: string,
     before: InstanceRecord | undefined,
     touch: InstanceTouch,
+    silent: boolean,
   ): InstanceRecord {
     const entry = touch.registration;
-    const registration = entry ? decodeRegistration(entry.value) : before?.instance;
-    if (!registration) throw new Error(`no registration for ${key}`);
+    const value = entry?.value ?? before?.value;
+    if (value === undefined) throw new Error(`no registration for ${key}`);
+    const registration = decodeRegistration(key, value);
     let stored: StoredStatus | undefined = before?.stored;
     let statusRevision = before?.statusRevision ?? 0;
     if (touch.status === null) stored = undefined;
     else if (touch.status) stored = this.#statusOf(touch.status);
     if (touch.status !== undefined) statusRevision = touch.status?.modifyRevision ?? 0;
     const intent = this.#state.intents.get(key);
-    return toRecord({
+    const record = new InstanceRecord({
       key,
       service: this.#state.serviceOf(registration.service).key,
+      value,
       registration,
-      createRevision: entry?.createRevision ?? before?.instance.createRevision ?? 0,
+      createRevision: entry?.createRevision ?? before?.createRevision ?? 0,
       registrationRevision: entry?.modifyRevision ?? before?.registrationRevision ?? 0,
       stored,
       statusRevision,
       intent: intent?.intent ?? DEFAULT_INTENT,
       intentRevision: intent?.revision ?? 0,
     });
+    // Whoever is told of the change wants to see it. At the start nobody is told.
+    if (!silent) record.make(registration);
+    return record;
   }
 
   /** A damaged status must not take its instance with it: health is found out again. */
@@ -239,8 +250,8 @@ export class ChangeApplier {
   }
 
   #leaveService(state: ServiceState, before: InstanceRecord, batch: Batch): void {
-    releaseSlot(state, before);
-    state.change(before.instance.id, before.instance, undefined);
+    state.places.remove(before.place, before.key);
+    state.change(before, undefined);
     batch.touched.set(state.id, state);
   }
 
@@ -279,9 +290,4 @@ function touchOf(touches: Map<string, InstanceTouch>, key: string): InstanceTouc
     touches.set(key, touch);
   }
   return touch;
-}
-
-function releaseSlot(state: ServiceState, record: InstanceRecord): void {
-  const slot = slotOf(record.instance.address, record.instance.port);
-  if (state.slots.get(slot) === record.key) state.slots.delete(slot);
 }

@@ -21,22 +21,22 @@ export function instanceEvents(
     return;
   }
   const { instance } = after;
-  if (before && before.instance.service !== instance.service) {
+  if (before && before.service !== after.service) {
     const left = before.instance;
     events.push({ ...base, type: 'instance-deregistered', instance: left, reason: 'moved' });
   }
-  if (!before || before.instance.service !== instance.service) {
+  if (!before || before.service !== after.service) {
     events.push({ ...base, type: 'instance-registered', instance });
     return;
   }
   if (before.registrationRevision !== after.registrationRevision) {
     events.push({ ...base, type: 'instance-updated', instance });
   }
-  const previous = before.instance.status;
-  if (previous !== instance.status || before.instance.protected !== instance.protected) {
+  const previous = before.status;
+  if (previous !== after.status || before.protected !== after.protected) {
     events.push({ ...base, type: 'instance-status', instance, previous });
   }
-  if (before.instance.intent !== instance.intent) {
+  if (before.intent !== after.intent) {
     events.push({ ...base, type: 'instance-intent', instance });
   }
 }

@@ -1,10 +1,6 @@
-import {
-  type Instance,
-  isRoutableStatus,
-  type Revision,
-  type ServiceKey,
-  type ServiceView,
-} from '@portolan/core';
+import type { Instance, Revision, ServiceKey, ServiceView } from '@portolan/core';
+import type { InstanceRecord } from './instance-record.ts';
+import { PlaceIndex } from './place-index.ts';
 
 /** Up to this many changes are spliced into a copy; more are merged in one pass. */
 const SPLICE_LIMIT = 16;
@@ -13,89 +9,129 @@ const SPLICE_LIMIT = 16;
 export class ServiceState {
   readonly id: string;
   readonly key: ServiceKey;
-  view: ServiceView;
+  view: RecordView;
   routable = 0;
   protected = 0;
   /** Passing or warning by their own merit, whatever the operator wants of them. */
   healthy = 0;
+  /** Registered by a host name. */
+  named = 0;
   /** Epoch milliseconds since when mass-loss protection is on. */
   protectedSinceMs: number | undefined = undefined;
-  /** `address|port` to the instance's `namespace/id`. */
-  readonly slots = new Map<string, string>();
-  /** Instance id to its new form, or undefined when it left; taken into the view by `rebuild`. */
-  readonly #pending = new Map<string, Instance | undefined>();
+  /** Who holds which address and port, by the instance's `namespace/id`. */
+  readonly places = new PlaceIndex();
+  /** Key to its new record, or undefined when it left; taken into the view by `rebuild`. */
+  readonly #pending = new Map<string, InstanceRecord | undefined>();
 
   constructor(id: string, key: ServiceKey) {
     this.id = id;
     this.key = key;
-    this.view = { service: key, revision: 0, instances: [] };
+    this.view = new RecordView(key, 0, [], false);
   }
 
-  change(id: string, before: Instance | undefined, after: Instance | undefined): void {
-    if (before?.routable) this.routable--;
-    if (before?.protected) this.protected--;
-    if (before && isHealthy(before)) this.healthy--;
-    if (after?.routable) this.routable++;
-    if (after?.protected) this.protected++;
-    if (after && isHealthy(after)) this.healthy++;
-    this.#pending.set(id, after);
+  change(before: InstanceRecord | undefined, after: InstanceRecord | undefined): void {
+    if (before) this.#count(before, -1);
+    if (after) this.#count(after, 1);
+    const key = (after ?? before)?.key;
+    if (key !== undefined) this.#pending.set(key, after);
   }
 
   /** Makes the next view: O(instances) copying, and a sort of the changes only. */
   rebuild(revision: Revision): void {
-    const instances = mergeChanges(this.view.instances, this.#pending);
+    const records = mergeChanges(this.view.records, this.#pending);
     this.#pending.clear();
-    const base = { service: this.key, revision, instances };
-    this.view =
+    this.view = new RecordView(
+      this.key,
+      revision,
+      records,
+      this.named > 0,
       this.protectedSinceMs === undefined
-        ? base
-        : { ...base, protection: { sinceMs: this.protectedSinceMs, kept: this.protected } };
+        ? undefined
+        : { sinceMs: this.protectedSinceMs, kept: this.protected },
+    );
+  }
+
+  #count(record: InstanceRecord, by: 1 | -1): void {
+    if (record.routable) this.routable += by;
+    if (record.protected) this.protected += by;
+    if (record.isHealthy) this.healthy += by;
+    if (record.isName) this.named += by;
   }
 }
 
-/** Whether losing it now would be a loss: what mass-loss protection counts. */
-export function isHealthy(instance: Instance): boolean {
-  return isRoutableStatus(instance.status) && !instance.protected;
-}
+/** A view whose instances are made when they are asked for, and kept while anybody holds them. */
+export class RecordView implements ServiceView {
+  readonly service: ServiceKey;
+  readonly revision: Revision;
+  readonly records: readonly InstanceRecord[];
+  readonly named: boolean;
+  declare readonly protection?: { readonly sinceMs: number; readonly kept: number };
+  #made: WeakRef<readonly Instance[]> | undefined = undefined;
 
-/** Names the place an instance stands at. */
-export function slotOf(address: string, port: number): string {
-  return `${address}|${port}`;
+  constructor(
+    service: ServiceKey,
+    revision: Revision,
+    records: readonly InstanceRecord[],
+    named: boolean,
+    protection?: { readonly sinceMs: number; readonly kept: number },
+  ) {
+    this.service = service;
+    this.revision = revision;
+    this.records = records;
+    this.named = named;
+    if (protection !== undefined) this.protection = protection;
+  }
+
+  get count(): number {
+    return this.records.length;
+  }
+
+  get instances(): readonly Instance[] {
+    const made = this.#made?.deref();
+    if (made) return made;
+    const instances = this.records.map((record) => record.instance);
+    this.#made = new WeakRef(instances);
+    return instances;
+  }
 }
 
 /** The sorted list with the changes applied; the given list stays as it is. */
-export function mergeChanges(
-  present: readonly Instance[],
-  changes: ReadonlyMap<string, Instance | undefined>,
-): readonly Instance[] {
+export function mergeChanges<R extends { readonly key: string }>(
+  present: readonly R[],
+  changes: ReadonlyMap<string, R | undefined>,
+): readonly R[] {
   if (changes.size === 0) return present;
   if (changes.size <= SPLICE_LIMIT && present.length > SPLICE_LIMIT) {
     const copy = present.slice();
-    for (const [id, instance] of changes) spliceOne(copy, id, instance);
+    for (const [key, record] of changes) spliceOne(copy, key, record);
     return copy;
   }
   const sorted = [...changes].sort(([a], [b]) => (a < b ? -1 : 1));
-  const merged: Instance[] = [];
+  const merged: R[] = [];
   let at = 0;
-  for (const [id, instance] of sorted) {
-    for (let next = present[at]; next && next.id < id; next = present[++at]) merged.push(next);
-    if (present[at]?.id === id) at++;
-    if (instance) merged.push(instance);
+  for (const [key, record] of sorted) {
+    for (let next = present[at]; next && next.key < key; next = present[++at]) merged.push(next);
+    if (present[at]?.key === key) at++;
+    if (record) merged.push(record);
   }
   for (let next = present[at]; next; next = present[++at]) merged.push(next);
   return merged;
 }
 
-function spliceOne(list: Instance[], id: string, instance: Instance | undefined): void {
+function spliceOne<R extends { readonly key: string }>(
+  list: R[],
+  key: string,
+  record: R | undefined,
+): void {
   let low = 0;
   let high = list.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((list[middle]?.id ?? '') < id) low = middle + 1;
+    if ((list[middle]?.key ?? '') < key) low = middle + 1;
     else high = middle;
   }
-  const found = list[low]?.id === id;
-  if (instance && found) list[low] = instance;
-  else if (instance) list.splice(low, 0, instance);
+  const found = list[low]?.key === key;
+  if (record && found) list[low] = record;
+  else if (record) list.splice(low, 0, record);
   else if (found) list.splice(low, 1);
 }

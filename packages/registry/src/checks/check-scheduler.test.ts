@@ -8,7 +8,8 @@ import {
 } from '@portolan/core';
 import { seededRandom, settle, TurnableClock } from '@portolan/testing';
 import { describe, expect, it } from 'vitest';
-import { type InstanceRecord, toRecord } from '../catalogue/instance-record.ts';
+import { InstanceRecord } from '../catalogue/instance-record.ts';
+import { encodeRegistration } from '../codec/registration-codec.ts';
 import { DEFAULT_REGISTRY_OPTIONS } from '../options/registry-options.ts';
 import { createRegistryMetrics } from '../telemetry/registry-metrics.ts';
 import { CheckScheduler } from './check-scheduler.ts';
@@ -40,9 +41,10 @@ function aRecord(id: string, spec: Partial<CheckSpec> = {}): InstanceRecord {
     initialStatus: 'passing',
     registeredAtMs: 0,
   };
-  return toRecord({
+  return new InstanceRecord({
     key: `default/${id}`,
     service: SERVICE,
+    value: encodeRegistration(registration),
     registration,
     createRevision: 1,
     registrationRevision: 1,

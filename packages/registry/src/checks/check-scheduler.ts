@@ -32,6 +32,8 @@ export interface CheckSchedulerDeps {
   readonly onChanged: (key: string) => void;
 }
 
+const NO_TASKS: readonly CheckTask[] = [];
+
 /** Runs every check on two timer wheels: never two probes of one check at a time, never more than the limit in all. */
 export class CheckScheduler {
   readonly #options: CheckOptions;
@@ -57,8 +59,9 @@ export class CheckScheduler {
   /** Follows the catalogue. `spread`: after a restart, first probes do not all come at once. */
   follow({ key, before, after }: RecordDelta, spread: boolean): void {
     if (after && before && before.registrationRevision === after.registrationRevision) return;
-    const present = this.#tasks.get(key) ?? [];
-    if (!after || after.instance.checks.length === 0) {
+    const present = this.#tasks.get(key) ?? NO_TASKS;
+    if (!after?.hasChecks) {
+      if (present === NO_TASKS) return;
       for (const task of present) this.#remove(task);
       this.#tasks.delete(key);
       return;

@@ -29,9 +29,12 @@ const registration: Registration = {
   registeredAtMs: 7,
 };
 
+/** Where metadata stand in a stored registration. */
+const METADATA = 6;
+
 describe('stored values', () => {
   it('come back as they went in', () => {
-    const back = decodeRegistration(encodeRegistration(registration));
+    const back = decodeRegistration('default/i1', encodeRegistration(registration));
     expect(JSON.stringify(back.metadata)).toBe('{"__proto__":"x"}');
     expect({ ...back, metadata: {} }).toEqual({ ...registration, metadata: {} });
     const status = { status: 'warning', reason: 'r', protected: true, checks: { port: 'passing' } };
@@ -39,8 +42,20 @@ describe('stored values', () => {
   });
 
   it('of another version, shape or no JSON at all are loudly damaged', () => {
-    for (const decode of [decodeRegistration, decodeStatus, decodeIntent, decodeProtection]) {
-      for (const value of ['', 'null', '[]', '1', '{}', '{"v":2}', '{"v":1}', '{"v":1,']) {
+    const decodeInstance = (value: string) => decodeRegistration('default/i1', value);
+    for (const decode of [decodeInstance, decodeStatus, decodeIntent, decodeProtection]) {
+      for (const value of [
+        '',
+        'null',
+        '[]',
+        '[3]',
+        '[2,"web"]',
+        '1',
+        '{}',
+        '{"v":2}',
+        '{"v":1}',
+        '{"v":1,',
+      ]) {
         expect(() => decode(value)).toThrow(DamagedValue);
       }
     }
@@ -50,14 +65,25 @@ describe('stored values', () => {
     const text = encodeRegistration(registration);
     fc.assert(
       fc.property(fc.integer({ min: 0, max: text.length - 1 }), (at) => {
-        expect(() => decodeRegistration(text.slice(0, at))).toThrow(DamagedValue);
+        expect(() => decodeRegistration('default/i1', text.slice(0, at))).toThrow(DamagedValue);
       }),
     );
-    const fields = JSON.parse(text) as Record<string, unknown>;
-    for (const name of Object.keys(fields)) {
-      const bad = JSON.stringify({ ...fields, [name]: { no: 'such' } });
-      if (name === 'metadata') continue;
-      expect(() => decodeRegistration(bad), name).toThrow(DamagedValue);
+    const fields = JSON.parse(text) as unknown[];
+    for (const at of fields.keys()) {
+      const bad = JSON.stringify(fields.with(at, at === METADATA ? { no: 1 } : { no: 'such' }));
+      expect(() => decodeRegistration('default/i1', bad), `${at}`).toThrow(DamagedValue);
     }
+  });
+
+  it('of the first layout are read as well', () => {
+    const { service } = registration;
+    const old = JSON.stringify({ v: 1, ...registration, metadata: { a: 'b' } });
+    const back = decodeRegistration('default/i1', old);
+    expect(back).toEqual({ ...registration, metadata: { a: 'b' } });
+    const group = { ...registration, service: { ...service, group: 'blue' }, metadata: {} };
+    expect(decodeRegistration('default/i1', encodeRegistration(group))).toEqual(group);
+    expect(() => decodeRegistration('default/i1', old.replace('"port":80', '"port":"80"'))).toThrow(
+      DamagedValue,
+    );
   });
 });

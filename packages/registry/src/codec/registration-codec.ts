@@ -1,10 +1,18 @@
-import type { CheckSpec, LeaseSpec, ProbeConfig, Registration, Status } from '@portolan/core';
+import {
+  type CheckSpec,
+  DEFAULT_GROUP,
+  type LeaseSpec,
+  type ProbeConfig,
+  type Registration,
+  type ServiceKey,
+  type Status,
+} from '@portolan/core';
+import { fromRefKey } from './keys.ts';
 import {
   asObject,
   booleanField,
   DamagedValue,
   decodeValue,
-  encodeValue,
   listField,
   numberField,
   objectField,
@@ -22,17 +30,92 @@ const NO_CHECKS: readonly CheckSpec[] = Object.freeze([]);
 const NO_TAGS: readonly string[] = Object.freeze([]);
 const NO_METADATA: Readonly<Record<string, string>> = Object.freeze({});
 
+/** Second layout, as short as it can be: a million of them are in memory. Namespace and id are in the key. */
+const LAYOUT = 2;
+
 export function encodeRegistration(registration: Registration): string {
-  return encodeValue(registration);
+  const { service, lease } = registration;
+  return JSON.stringify([
+    LAYOUT,
+    service.group === DEFAULT_GROUP ? service.name : [service.group, service.name],
+    registration.address,
+    registration.port,
+    registration.weight,
+    registration.tags,
+    registration.metadata,
+    lease === undefined ? 0 : [PROFILES.indexOf(lease.profile), lease.heartbeatMs, lease.ttlMs],
+    registration.checks,
+    STATUSES.indexOf(registration.initialStatus),
+    registration.registeredAtMs,
+  ]);
 }
 
-/** Throws `DamagedValue`. Empty lists and maps are shared: there are a million of them. */
-export function decodeRegistration(value: string): Registration {
+/** Of the value under `instance/{key}`. Throws `DamagedValue`. Empty lists and maps are shared. */
+export function decodeRegistration(key: string, value: string): Registration {
+  if (!value.startsWith('[')) return decodeObject(value);
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value);
+  } catch {
+    throw new DamagedValue('not JSON');
+  }
+  const fields = parsed as readonly unknown[];
+  if (fields[0] !== LAYOUT || fields.length !== 11) {
+    throw new DamagedValue(`layout ${String(fields[0])} with ${fields.length} parts`);
+  }
+  const [, service, address, port, weight, tags, metadata, lease, checks, status, at] = fields;
+  const named = { service, address, port, weight, tags, metadata, checks, at };
+  const { namespace, id } = fromRefKey(key);
+  const initialStatus = STATUSES[status as number];
+  if (initialStatus === undefined) throw new DamagedValue('status is none that is known');
+  const registration: Registration = {
+    id,
+    service: serviceOf(namespace, named),
+    address: stringField(named, 'address'),
+    port: numberField(named, 'port'),
+    tags: sharedTags(stringListField(named, 'tags')),
+    metadata: sharedMetadata(stringMapField(named, 'metadata')),
+    weight: numberField(named, 'weight'),
+    checks: sharedChecks(listField(named, 'checks')),
+    initialStatus,
+    registeredAtMs: numberField(named, 'at'),
+  };
+  return lease === 0 ? registration : { ...registration, lease: leaseOf(lease) };
+}
+
+function serviceOf(namespace: string, fields: StoredObject): ServiceKey {
+  if (typeof fields.service === 'string') {
+    return { namespace, group: DEFAULT_GROUP, name: fields.service };
+  }
+  const [group, name, ...rest] = stringListField(fields, 'service');
+  if (group === undefined || name === undefined || rest.length > 0) {
+    throw new DamagedValue('service is no group and name');
+  }
+  return { namespace, group, name };
+}
+
+function leaseOf(value: unknown): LeaseSpec {
+  const [profile, heartbeatMs, ttlMs] = listField({ lease: value }, 'lease');
+  const fields = { profile: PROFILES[profile as number], heartbeatMs, ttlMs };
+  return decodeLease(fields);
+}
+
+function sharedTags(tags: readonly string[]): readonly string[] {
+  return tags.length === 0 ? NO_TAGS : tags;
+}
+
+function sharedMetadata(metadata: Readonly<Record<string, string>>) {
+  return Object.keys(metadata).length === 0 ? NO_METADATA : metadata;
+}
+
+function sharedChecks(checks: readonly unknown[]): readonly CheckSpec[] {
+  return checks.length === 0 ? NO_CHECKS : checks.map(decodeCheck);
+}
+
+/** The first layout: an object with every field by name. */
+function decodeObject(value: string): Registration {
   const fields = decodeValue(value);
   const service = objectField(fields, 'service');
-  const tags = stringListField(fields, 'tags');
-  const metadata = stringMapField(fields, 'metadata');
-  const checks = listField(fields, 'checks');
   const registration: Registration = {
     id: stringField(fields, 'id'),
     service: {
@@ -42,10 +125,10 @@ export function decodeRegistration(value: string): Registration {
     },
     address: stringField(fields, 'address'),
     port: numberField(fields, 'port'),
-    tags: tags.length === 0 ? NO_TAGS : tags,
-    metadata: Object.keys(metadata).length === 0 ? NO_METADATA : metadata,
+    tags: sharedTags(stringListField(fields, 'tags')),
+    metadata: sharedMetadata(stringMapField(fields, 'metadata')),
     weight: numberField(fields, 'weight'),
-    checks: checks.length === 0 ? NO_CHECKS : checks.map(decodeCheck),
+    checks: sharedChecks(listField(fields, 'checks')),
     initialStatus: oneOfField(fields, 'initialStatus', STATUSES),
     registeredAtMs: numberField(fields, 'registeredAtMs'),
   };

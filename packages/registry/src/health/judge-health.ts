@@ -38,8 +38,8 @@ function reasonOf(status: Status, states: readonly Pick<CheckState, 'id' | 'stat
 
 /** Whether storing `next` would say anything new; the reason alone does not. */
 export function isSameHealth(record: InstanceRecord, next: StoredStatus): boolean {
-  const { stored, instance } = record;
-  if (instance.status !== next.status || instance.protected !== next.protected) return false;
+  const { stored } = record;
+  if (record.status !== next.status || record.protected !== next.protected) return false;
   if (stored?.reported !== next.reported) return false;
   const ids = Object.keys(next.checks);
   if (!stored) return ids.every((id) => next.checks[id] === 'unknown');

@@ -1,7 +1,6 @@
 import { serviceId } from '@portolan/core';
 import type { InstanceRecord } from '../catalogue/instance-record.ts';
-import { isHealthy, type ServiceState } from '../catalogue/service-state.ts';
-import { refKey } from '../codec/keys.ts';
+import type { ServiceState } from '../catalogue/service-state.ts';
 import type { ProtectionOptions } from '../options/registry-options.ts';
 import { onLosses, onReturns, onTime } from '../protection/mass-loss.ts';
 import type { ServiceHealth } from './service-health.ts';
@@ -23,7 +22,7 @@ export function byService(
   for (const key of keys) {
     const record = catalogue.record(key);
     if (!record) continue;
-    const id = serviceId(record.instance.service);
+    const id = serviceId(record.service);
     const group = groups.get(id);
     if (group) group.push(record);
     else groups.set(id, [record]);
@@ -47,12 +46,12 @@ export function judgeService(
   let undecided = 0;
   let returned = 0;
   for (const record of records) {
-    const { key, instance } = record;
-    keep.set(key, instance.protected || health.saved.has(key));
+    const { key } = record;
+    keep.set(key, record.protected || health.saved.has(key));
     if (!isLost(record, facts)) {
-      if (instance.protected) returned++;
+      if (record.protected) returned++;
       health.forget(key);
-    } else if (isHealthy(instance)) {
+    } else if (record.isHealthy) {
       if (health.lost.has(key) || health.saved.has(key)) undecided++;
       else fresh.push(record);
     }
@@ -93,10 +92,10 @@ function evict(
   const { state, evict: count } = onTime(health.state, { nowMs, healthy, kept }, options);
   health.state = state;
   let left = count;
-  for (const instance of service?.view.instances ?? []) {
+  for (const record of service?.view.records ?? []) {
     if (left === 0) return;
-    if (!instance.protected) continue;
-    keep.set(refKey({ namespace: instance.service.namespace, id: instance.id }), false);
+    if (!record.protected) continue;
+    keep.set(record.key, false);
     left--;
   }
 }

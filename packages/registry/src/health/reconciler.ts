@@ -5,10 +5,10 @@ import {
   type Logger,
   type Random,
   type Store,
+  serviceId,
   type TimerHandle,
 } from '@portolan/core';
 import type { InstanceRecord, RecordDelta } from '../catalogue/instance-record.ts';
-import { isHealthy } from '../catalogue/service-state.ts';
 import { protectionKey } from '../codec/keys.ts';
 import { encodeProtection } from '../codec/status-codec.ts';
 import type { RegistryOptions } from '../options/registry-options.ts';
@@ -89,12 +89,10 @@ class Reconciler implements HealthReconciler {
     for (const { key, before, after } of deltas) {
       const record = after ?? before;
       if (!record) continue;
-      const { namespace, group, name } = record.instance.service;
-      const id = `${namespace}/${group}/${name}`;
-      if (!after) this.#services.get(id)?.saved.delete(key);
-      else {
-        this.#services.get(id)?.saved.delete(key);
-        if (after.instance.protected) this.#takeUp(id);
+      const id = serviceId(record.service);
+      this.#services.get(id)?.saved.delete(key);
+      if (after) {
+        if (after.protected) this.#takeUp(id);
         if (before?.registrationRevision !== after.registrationRevision && after.stored) {
           this.#dirty.add(key);
         }
@@ -236,7 +234,7 @@ class Reconciler implements HealthReconciler {
   /** Lost only after its service was judged: it is marked, and comes with the next turn. */
   #isUnjudged(record: InstanceRecord, health: ServiceHealth): boolean {
     if (!this.#deps.options().protection.enabled) return false;
-    return isHealthy(record.instance) && !health.lost.has(record.key) && isLost(record, this.#deps);
+    return record.isHealthy && !health.lost.has(record.key) && isLost(record, this.#deps);
   }
 
   /** Driven by state, so that what the store refused is written by the next turn. */

@@ -2,7 +2,8 @@ import type { Registration } from '@portolan/core';
 import { TurnableClock } from '@portolan/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { toRecord } from '../catalogue/instance-record.ts';
+import { InstanceRecord } from '../catalogue/instance-record.ts';
+import { encodeRegistration } from '../codec/registration-codec.ts';
 import type { StoredStatus } from '../codec/status-codec.ts';
 import { LeaseTable } from './lease-table.ts';
 
@@ -22,9 +23,10 @@ function aRecord(key: string, revision: number, ttlMs: number, stored?: StoredSt
     initialStatus: 'passing',
     registeredAtMs: 0,
   };
-  return toRecord({
+  return new InstanceRecord({
     key,
     service: SERVICE,
+    value: encodeRegistration(registration),
     registration,
     createRevision: 1,
     registrationRevision: revision,

@@ -96,7 +96,7 @@ export class LeaseTable {
   }
 
   #grant(key: string, record: InstanceRecord, isNew: boolean): void {
-    const spec = record.instance.lease;
+    const spec = record.lease;
     if (!spec) {
       this.#drop(key);
       return;

@@ -1,6 +1,7 @@
 import {
   type BatchItem,
   type Clock,
+  DEFAULT_INTENT,
   type Guard,
   type Instance,
   type InstanceRef,
@@ -20,8 +21,7 @@ import {
   type WriteContext,
 } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
-import { firstReason, type InstanceRecord, toRecord } from '../catalogue/instance-record.ts';
-import { slotOf } from '../catalogue/service-state.ts';
+import { firstReason, InstanceRecord } from '../catalogue/instance-record.ts';
 import { fromRefKey, instanceKey, intentKey, refKey, statusKey } from '../codec/keys.ts';
 import { encodeRegistration } from '../codec/registration-codec.ts';
 import { encodeIntent, encodeStatus } from '../codec/status-codec.ts';
@@ -419,24 +419,22 @@ function placeOf({
   address,
   port,
 }: Pick<Registration, 'service' | 'address' | 'port'>): string {
-  return `${serviceId(service)} ${slotOf(address, port)}`;
+  return `${serviceId(service)} ${address}|${port}`;
 }
 
 function asRegistered(plan: Plan, revision: Revision): Instance {
   const { key, registration } = plan;
-  const reason = firstReason(registration);
-  return {
-    ...toRecord({
-      key,
-      service: registration.service,
-      registration,
-      createRevision: plan.before?.instance.createRevision ?? revision,
-      registrationRevision: revision,
-      stored: undefined,
-      statusRevision: 0,
-      intent: plan.before?.instance.intent ?? { enabled: true },
-      intentRevision: 0,
-    }).instance,
-    statusReason: reason,
-  };
+  const record = new InstanceRecord({
+    key,
+    service: registration.service,
+    value: '',
+    registration,
+    createRevision: plan.before?.createRevision ?? revision,
+    registrationRevision: revision,
+    stored: undefined,
+    statusRevision: 0,
+    intent: plan.before?.intent ?? DEFAULT_INTENT,
+    intentRevision: 0,
+  });
+  return { ...record.make(registration), statusReason: firstReason(registration) };
 }

@@ -1,9 +1,11 @@
-import type {
-  CatalogueReader,
-  CatalogueUpdate,
-  ServiceKey,
-  ServiceView,
-  StoredRoute,
+import {
+  type CatalogueReader,
+  type CatalogueUpdate,
+  type Instance,
+  type ServiceKey,
+  type ServiceView,
+  type StoredRoute,
+  toServiceView,
 } from '@portolan/core';
 import { describe, expect, test } from 'vitest';
 import { createCatalogueFeed } from './catalogue-feed.ts';
@@ -13,15 +15,12 @@ import type { CataloguePart } from './worker-messages.ts';
 const keyOf = (name: string): ServiceKey => ({ namespace: 'default', group: 'default', name });
 
 function viewOf(name: string, revision: number, instances = 0): ServiceView {
-  return {
+  const made = Array.from({ length: instances }, (_, at) => ({
+    id: `${name}-${at}`,
     service: keyOf(name),
-    revision,
-    protected: false,
-    instances: Array.from({ length: instances }, (_, at) => ({
-      id: `${name}-${at}`,
-      service: keyOf(name),
-    })),
-  } as unknown as ServiceView;
+    address: '10.0.0.1',
+  }));
+  return toServiceView(keyOf(name), revision, made as unknown as readonly Instance[]);
 }
 
 const updateOf = (

@@ -4,6 +4,7 @@ import {
   type StoredRoute,
   type StoredTrafficPolicy,
   serviceId,
+  toServiceView,
 } from '@portolan/core';
 import type { CataloguePart } from './worker-messages.ts';
 
@@ -57,8 +58,8 @@ export function createCatalogueFeed(
     for (const [id, view] of waiting) {
       waiting.delete(id);
       opening?.delete(id);
-      views.push(view);
-      instances += view.instances.length;
+      views.push(toServiceView(view.service, view.revision, view.instances, view.protection));
+      instances += view.count;
       if (instances >= PART_INSTANCES) break;
     }
     // Routes come with the last part of the opening state, so that none leads to what is not known yet.

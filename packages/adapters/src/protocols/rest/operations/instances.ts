@@ -250,7 +250,7 @@ function listInstances(context: RestContext, call: Call) {
     const view = registry.view(key);
     if (!view) continue;
     views.push(view);
-    total += view.instances.length;
+    total += view.count;
   }
   const pieces = instancePieces(views, filter, registry.revision);
   return total <= PIECE_INSTANCES

@@ -9,6 +9,7 @@ import {
   type StoredRoute,
   type StoredTrafficPolicy,
   serviceId,
+  toServiceView,
 } from '@portolan/core';
 import { serviceOfEvent } from '../codecs/event-json.ts';
 import { toRouteJson } from '../codecs/route-json.ts';
@@ -63,8 +64,8 @@ export function streamMirror(context: RestContext, options: MirrorStreamOptions)
     changed?.services ?? registry.services().map(({ service }) => ({ service, since: 1 }));
   for (const { service, since } of present) {
     if (namespace !== undefined && service.namespace !== namespace) continue;
-    const view = registry.view(service) ?? { service, revision: start, instances: [] };
-    if (!changed && view.instances.length === 0) continue;
+    const view = registry.view(service) ?? toServiceView(service, start, []);
+    if (!changed && view.count === 0) continue;
     waiting.set(serviceId(service), { since, view });
   }
   const routesSince = changed ? changed.routesSince : 1;

@@ -4,6 +4,7 @@ import {
   type ServiceKey,
   type ServiceView,
   serviceId,
+  toServiceView,
 } from '@portolan/core';
 import { serviceOfEvent } from '../codecs/event-json.ts';
 
@@ -18,7 +19,7 @@ export function presentView(
   from: Revision | undefined,
 ): { view: ServiceView; isNews: boolean } {
   const known = registry.view(service);
-  const view = known ?? { service, revision: registry.revision, instances: [] };
+  const view = known ?? toServiceView(service, registry.revision, []);
   if (from === undefined || from === 0 || from > registry.revision) return { view, isNews: true };
   if (known) return { view, isNews: known.revision > from };
   const events = registry.events.since(from);
