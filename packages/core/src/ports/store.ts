@@ -49,6 +49,11 @@ export interface Store {
     prefix: string,
   ): Promise<{ readonly entries: readonly Entry[]; readonly revision: Revision }>;
   /**
+   * As `list`, handed over in batches and in no order, so that nobody has to hold all of it. Resolves to the revision that it is
+   * as of; rejects with what `take` throws.
+   */
+  scan(prefix: string, take: (entries: readonly Entry[]) => void): Promise<Revision>;
+  /**
    * The only write path: all of it or nothing. Resolves when the write would survive `kill -9` and a power cut.
    * Commits are applied in call order; each gets its own revision, greater than every earlier one, also across
    * restarts. An empty `ops` with guards only tests the guards and consumes no revision.

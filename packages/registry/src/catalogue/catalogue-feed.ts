@@ -29,8 +29,9 @@ export class CatalogueFeed {
 
   /** Resolves when the present state is loaded. */
   async start(): Promise<void> {
-    const { entries, revision } = await this.#store.list('');
-    this.#catalogue.load(entries, revision);
+    const loading = this.#catalogue.load();
+    const revision = await this.#store.scan('', (entries) => loading.take(entries));
+    loading.end(revision);
     this.#catalogue.reached.advance(revision);
     this.#running = this.#run();
   }

@@ -44,7 +44,7 @@ function aCatalogue(options = {}) {
       onApplied: (_deltas, keys) => displaced.push(...keys),
     },
   );
-  catalogue.load([], 0);
+  catalogue.load().end(0);
   return { catalogue, errors, displaced };
 }
 

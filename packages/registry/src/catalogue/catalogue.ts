@@ -43,6 +43,12 @@ export interface CatalogueDeps {
   readonly onApplied: (deltas: readonly RecordDelta[], displaced: readonly string[]) => void;
 }
 
+const LOADED_AT_ONCE = 10_000;
+
+function toChange(entry: Entry): Change {
+  return { key: entry.key, revision: entry.modifyRevision, entry };
+}
+
 /** The materialised view of the store: fed by its changes and by nothing else, read synchronously. */
 export class Catalogue implements CatalogueReader {
   readonly events: EventWindow;
@@ -96,22 +102,31 @@ export class Catalogue implements CatalogueReader {
     return this.#state.damaged;
   }
 
-  /** Takes the whole store at a revision, silently: the start of everything. */
-  load(entries: readonly Entry[], revision: Revision): void {
+  /** Takes the whole store silently, in batches and in any order: the start of everything. */
+  load(): { take(entries: readonly Entry[]): void; end(revision: Revision): void } {
     const batch = newBatch();
     batch.silent = true;
-    const changes = entries.map((entry) => ({
-      key: entry.key,
-      revision: entry.modifyRevision,
-      entry,
-    }));
-    this.#applier.apply(changes, batch);
-    this.#revision = revision;
-    this.#state.watchHorizon = revision;
-    this.events.startAt(revision);
-    // A removal after the newest present instance is not known any more: nobody may resume from before it.
-    for (const state of batch.touched.values()) state.rebuild(revision);
-    this.#deps.onApplied(batch.deltas, batch.displaced);
+    return {
+      take: (entries) => {
+        this.#applier.apply(entries.map(toChange), batch);
+        // They are told of when all is known: a status may come before its instance, or after it.
+        batch.deltas.length = 0;
+      },
+      end: (revision) => {
+        this.#revision = revision;
+        this.#state.watchHorizon = revision;
+        this.events.startAt(revision);
+        // A removal after the newest present instance is not known any more: nobody may resume from before it.
+        for (const state of batch.touched.values()) state.rebuild(revision);
+        let deltas: RecordDelta[] = [];
+        for (const after of this.#state.records.values()) {
+          if (deltas.push({ key: after.key, before: undefined, after }) < LOADED_AT_ONCE) continue;
+          this.#deps.onApplied(deltas, []);
+          deltas = [];
+        }
+        this.#deps.onApplied(deltas, batch.displaced);
+      },
+    };
   }
 
   /** Takes what became durable together; changes come in revision order. */

@@ -32,6 +32,8 @@ export interface Batch {
   /** Of the group being applied. */
   revision: Revision;
   silent: boolean;
+  /** While loading: what came before its instance, by key. */
+  readonly early: Map<string, InstanceTouch>;
 }
 
 export interface ChangeApplierDeps {
@@ -162,7 +164,11 @@ export class ChangeApplier {
   #update(key: string, touch: InstanceTouch, batch: Batch): void {
     const before = this.#state.records.get(key);
     const entry = touch.registration;
-    if (!before && !entry) return;
+    if (!before && !entry) {
+      if (batch.silent) batch.early.set(key, touch);
+      return;
+    }
+    if (batch.early.size > 0) this.#addEarly(key, touch, batch);
     let after: InstanceRecord;
     try {
       after = this.#nextRecord(key, before, touch, batch.silent);
@@ -188,6 +194,13 @@ export class ChangeApplier {
     }
     batch.touched.set(state.id, state);
     this.#record(batch, { key, before, after }, 'moved');
+  }
+
+  #addEarly(key: string, touch: InstanceTouch, batch: Batch): void {
+    const early = batch.early.get(key);
+    if (!early) return;
+    batch.early.delete(key);
+    if (early.status && touch.status === undefined) touch.status = early.status;
   }
 
   /** Two processes raced for one address: the higher revision wins, the same for everybody. Whether that is the new one. */
@@ -280,6 +293,7 @@ export function newBatch(): Batch {
     policies: false,
     revision: 0,
     silent: false,
+    early: new Map(),
   };
 }
 

@@ -39,8 +39,8 @@ export interface EmbeddedStoreOptions {
 const COMPACT_FROM_BYTES = 64 * 1024 * 1024;
 
 const DEFAULT_WINDOW: ChangeWindowOptions = {
-  maxChanges: 50_000,
-  maxBytes: 32 * 1024 * 1024,
+  maxChanges: 10_000,
+  maxBytes: 16 * 1024 * 1024,
   maxQueuedChanges: 50_000,
 };
 
@@ -106,6 +106,18 @@ class EmbeddedStore implements Store {
     this.#reading++;
     try {
       return await this.#database.list(prefix, nextTurn);
+    } catch (error) {
+      throw toStoreError(error, this.#path, 'reading');
+    } finally {
+      this.#reading--;
+    }
+  }
+
+  async scan(prefix: string, take: (entries: readonly Entry[]) => void): Promise<Revision> {
+    this.#assertOpen();
+    this.#reading++;
+    try {
+      return await this.#database.scan(prefix, take, nextTurn);
     } catch (error) {
       throw toStoreError(error, this.#path, 'reading');
     } finally {

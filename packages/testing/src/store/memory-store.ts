@@ -29,6 +29,8 @@ interface Watcher {
   wake?: () => void;
 }
 
+const SCAN_BATCH = 100;
+
 /** A `Store` in memory with group commit: commits of one turn are applied together, as one batch for watchers. */
 export class MemoryStore implements Store {
   readonly capabilities = { durable: false, shared: false, nativeWatch: true } as const;
@@ -73,6 +75,15 @@ export class MemoryStore implements Store {
     const entries = [...this.#entries.values()].filter((entry) => entry.key.startsWith(prefix));
     entries.sort((a, b) => (a.key < b.key ? -1 : 1));
     return { entries, revision: this.#revision };
+  }
+
+  async scan(prefix: string, take: (entries: readonly Entry[]) => void): Promise<Revision> {
+    const { entries, revision } = await this.list(prefix);
+    // Back to front, so that whoever counts on an order finds out.
+    for (let end = entries.length; end > 0; end -= SCAN_BATCH) {
+      take(entries.slice(Math.max(0, end - SCAN_BATCH), end).reverse());
+    }
+    return revision;
   }
 
   commit(ops: readonly Op[], guards: readonly Guard[] = []): Promise<CommitResult> {
