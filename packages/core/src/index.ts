@@ -48,6 +48,13 @@ export {
   parseDuration,
 } from './model/duration.ts';
 export type { DeregisterReason, RegistryEvent } from './model/event.ts';
+export type {
+  ExclusiveRole,
+  ExclusiveTerm,
+  ServiceSettings,
+  StoredServiceSettings,
+  TermReason,
+} from './model/exclusive.ts';
 export type { Instance, InstanceRef, Labels, Registration, ServiceView } from './model/instance.ts';
 export { DEFAULT_INTENT, type Intent, type IntentPatch } from './model/intent.ts';
 export { LABEL_LIMITS, matchesLabels, parseTag, toLabels } from './model/labels.ts';

@@ -1,4 +1,5 @@
 import type { CheckSpec } from './check.ts';
+import type { ExclusiveRole, ExclusiveTerm } from './exclusive.ts';
 import type { Intent } from './intent.ts';
 import type { LeaseSpec } from './lease.ts';
 import type { Revision } from './revision.ts';
@@ -44,10 +45,12 @@ export interface Instance extends Registration {
   readonly intent: Intent;
   /** `intent.weight` when set, else the registered weight. */
   readonly effectiveWeight: number;
-  /** Whether the gateway may send it new requests: healthy (or protected), enabled, not in maintenance. */
+  /** Whether the gateway may send it new requests: healthy (or protected), enabled, not in maintenance, no standby. */
   readonly routable: boolean;
   /** Kept in rotation by mass-loss protection although its lease or checks say otherwise. */
   readonly protected: boolean;
+  /** Present in an exclusive service. */
+  readonly exclusive?: ExclusiveRole;
   readonly createRevision: Revision;
   readonly modifyRevision: Revision;
 }
@@ -59,4 +62,6 @@ export interface ServiceView {
   readonly instances: readonly Instance[];
   /** Present while mass-loss protection keeps instances that would have been removed. */
   readonly protection?: { readonly sinceMs: number; readonly kept: number };
+  /** Present in an exclusive service. */
+  readonly exclusive?: ExclusiveTerm;
 }

@@ -1,5 +1,6 @@
 import {
   type DeregisterReason,
+  type ExclusiveTerm,
   type Intent,
   type Revision,
   type ServiceKey,
@@ -8,6 +9,7 @@ import {
   type Webhook,
 } from '@portolan/core';
 import { decodePolicy, decodeRoute, decodeWebhook } from '../codec/document-codec.ts';
+import { decodeSettings, type StoredTerm } from '../codec/exclusive-codec.ts';
 import { DocumentShelf } from './document-shelf.ts';
 import type { InstanceRecord } from './instance-record.ts';
 import { ServiceState } from './service-state.ts';
@@ -17,6 +19,9 @@ export class CatalogueState {
   readonly webhooks = new DocumentShelf<Webhook>(decodeWebhook);
   readonly routes = new DocumentShelf(decodeRoute);
   readonly policies = new DocumentShelf(decodePolicy);
+  readonly settings = new DocumentShelf(decodeSettings);
+  /** By service id; also of services that are not exclusive any more. */
+  readonly terms = new Map<string, StoredTerm & { readonly revision: Revision }>();
   readonly records = new Map<string, InstanceRecord>();
   readonly intents = new Map<string, { readonly intent: Intent; readonly revision: Revision }>();
   readonly services = new Map<string, ServiceState>();
@@ -35,9 +40,25 @@ export class CatalogueState {
     const present = this.services.get(id);
     if (present) return present;
     const state = new ServiceState(id, key);
+    state.exclusive = this.exclusiveTerm(id);
     this.services.set(id, state);
     this.tombstones.delete(id);
     return state;
+  }
+
+  /** Undefined for a service that is not exclusive. */
+  exclusiveTerm(id: string): ExclusiveTerm | undefined {
+    if (this.settings.size === 0 || this.settings.get(id)?.exclusive !== true) return undefined;
+    const stored = this.terms.get(id);
+    if (!stored) return { term: 0 };
+    const { revision, ...term } = stored;
+    return { term: revision, ...term };
+  }
+
+  /** When it was last decided what each instance of an exclusive service is; 0 for any other service. */
+  exclusiveRevision(id: string): Revision {
+    const term = this.exclusiveTerm(id)?.term;
+    return term === undefined ? 0 : Math.max(this.settings.get(id)?.modifyRevision ?? 0, term);
   }
 
   *recordsOf(state: ServiceState): Generator<InstanceRecord> {
@@ -73,6 +94,9 @@ export class CatalogueState {
     for (const route of this.routes.list()) yield `route/${route.namespace}/${route.name}`;
     for (const policy of this.policies.list())
       yield `policy/${policy.namespace}/${policy.group}/${policy.service}`;
+    for (const { namespace, group, service } of this.settings.list())
+      yield `settings/${namespace}/${group}/${service}`;
+    for (const id of this.terms.keys()) yield `term/${id}`;
     for (const webhook of this.webhooks.list()) yield `webhook/${webhook.id}`;
     for (const name of this.namespaces.keys()) yield `namespace/${name}`;
     yield* this.damaged.keys();

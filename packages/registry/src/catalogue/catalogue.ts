@@ -5,6 +5,7 @@ import {
   DEFAULT_INTENT,
   type DeregisterReason,
   type Entry,
+  type ExclusiveTerm,
   type Instance,
   type InstanceRef,
   type Intent,
@@ -12,6 +13,7 @@ import {
   type Revision,
   type Route,
   type ServiceKey,
+  type ServiceSettings,
   type ServiceSummary,
   type ServiceView,
   type StoredRoute,
@@ -72,6 +74,10 @@ export class Catalogue implements CatalogueReader {
 
   get routeShelf(): DocumentShelf<Route> {
     return this.#state.routes;
+  }
+
+  get settingsShelf(): DocumentShelf<ServiceSettings> {
+    return this.#state.settings;
   }
 
   get revision(): Revision {
@@ -197,6 +203,21 @@ export class Catalogue implements CatalogueReader {
     return this.#state.intents.get(key)?.revision ?? this.#state.damaged.get(`intent/${key}`) ?? 0;
   }
 
+  /** Undefined for a service that is not exclusive. */
+  exclusiveTerm(id: string): ExclusiveTerm | undefined {
+    return this.#state.exclusiveTerm(id);
+  }
+
+  /** Of the stored term, also when the service is not exclusive any more; 0 when there is none. */
+  termRevision(id: string): Revision {
+    return this.#state.terms.get(id)?.revision ?? this.#state.damaged.get(`term/${id}`) ?? 0;
+  }
+
+  settingsRevision(id: string): Revision {
+    const settings = this.#state.settings.get(id);
+    return settings?.modifyRevision ?? this.#state.damaged.get(`settings/${id}`) ?? 0;
+  }
+
   namespaceRevision(name: string): Revision {
     return this.#state.namespaces.get(name) ?? 0;
   }
@@ -216,6 +237,7 @@ export class Catalogue implements CatalogueReader {
         instances: state.view.instances.length,
         routable: state.routable,
         protected: state.protectedSinceMs !== undefined,
+        exclusive: state.exclusive !== undefined,
       });
     }
     return summaries;

@@ -16,6 +16,7 @@ import {
   decodeStatus,
   type StoredStatus,
 } from '../codec/status-codec.ts';
+import { applyExclusive, roleIn } from '../exclusive/apply-exclusive.ts';
 import type { CatalogueState } from './catalogue-state.ts';
 import { instanceEvents } from './instance-events.ts';
 import {
@@ -119,6 +120,18 @@ export class ChangeApplier {
         batch.policies = true;
         return;
       }
+      case 'settings':
+      case 'term': {
+        const stamp = { revision, atMs };
+        batch.events.push(...applyExclusive(this.#state, { kind, key }, entry, stamp));
+        const state = this.#state.services.get(key);
+        const term = this.#state.exclusiveTerm(key);
+        if (!state || (!state.exclusive && !term)) return;
+        state.exclusive = term;
+        for (const id of state.members()) touchOf(touches, `${state.key.namespace}/${id}`);
+        batch.touched.set(key, state);
+        return;
+      }
       case 'webhook':
         if (entry) this.#state.webhooks.put(key, entry);
         else this.#state.webhooks.delete(key);
@@ -215,9 +228,10 @@ export class ChangeApplier {
     else if (touch.status) stored = this.#statusOf(touch.status);
     if (touch.status !== undefined) statusRevision = touch.status?.modifyRevision ?? 0;
     const intent = this.#state.intents.get(key);
+    const service = this.#state.serviceOf(registration.service);
     return toRecord({
       key,
-      service: this.#state.serviceOf(registration.service).key,
+      service: service.key,
       registration,
       createRevision: entry?.createRevision ?? before?.instance.createRevision ?? 0,
       registrationRevision: entry?.modifyRevision ?? before?.registrationRevision ?? 0,
@@ -225,6 +239,8 @@ export class ChangeApplier {
       statusRevision,
       intent: intent?.intent ?? DEFAULT_INTENT,
       intentRevision: intent?.revision ?? 0,
+      exclusive: service.exclusive && roleIn(service.exclusive, registration.id),
+      exclusiveRevision: this.#state.exclusiveRevision(service.id),
     });
   }
 

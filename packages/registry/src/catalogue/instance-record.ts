@@ -1,5 +1,6 @@
 import {
   type Entry,
+  type ExclusiveRole,
   type Instance,
   type Intent,
   isRoutableStatus,
@@ -46,6 +47,9 @@ export interface RecordParts {
   readonly statusRevision: Revision;
   readonly intent: Intent;
   readonly intentRevision: Revision;
+  /** Present in an exclusive service. */
+  readonly exclusive?: ExclusiveRole | undefined;
+  readonly exclusiveRevision?: Revision;
 }
 
 /** Status of an instance that nobody has asked or heard yet (rule 2). */
@@ -65,7 +69,7 @@ export function firstReason(registration: Registration): string {
 }
 
 export function toRecord(parts: RecordParts): InstanceRecord {
-  const { registration, stored, intent } = parts;
+  const { registration, stored, intent, exclusive } = parts;
   const status = stored?.status ?? firstStatus(registration);
   const isProtected = stored?.protected ?? false;
   const instance: Instance = {
@@ -82,13 +86,16 @@ export function toRecord(parts: RecordParts): InstanceRecord {
     routable:
       (isRoutableStatus(status) || isProtected) &&
       intent.enabled &&
-      intent.maintenance === undefined,
+      intent.maintenance === undefined &&
+      exclusive?.role !== 'standby',
     protected: isProtected,
+    ...(exclusive === undefined ? undefined : { exclusive }),
     createRevision: parts.createRevision,
     modifyRevision: Math.max(
       parts.registrationRevision,
       parts.statusRevision,
       parts.intentRevision,
+      parts.exclusiveRevision ?? 0,
     ),
   };
   return {

@@ -1,4 +1,5 @@
 import {
+  type ExclusiveTerm,
   type Instance,
   isRoutableStatus,
   type Revision,
@@ -20,6 +21,8 @@ export class ServiceState {
   healthy = 0;
   /** Epoch milliseconds since when mass-loss protection is on. */
   protectedSinceMs: number | undefined = undefined;
+  /** Present while the service is exclusive. */
+  exclusive: ExclusiveTerm | undefined = undefined;
   /** `address|port` to the instance's `namespace/id`. */
   readonly slots = new Map<string, string>();
   /** Instance id to its new form, or undefined when it left; taken into the view by `rebuild`. */
@@ -41,11 +44,23 @@ export class ServiceState {
     this.#pending.set(id, after);
   }
 
+  /** Ids of all its instances, those of changes that `rebuild` has not taken yet included. */
+  *members(): Generator<string> {
+    for (const { id } of this.view.instances) if (!this.#pending.has(id)) yield id;
+    for (const [id, instance] of this.#pending) if (instance) yield id;
+  }
+
   /** Makes the next view: O(instances) copying, and a sort of the changes only. */
   rebuild(revision: Revision): void {
     const instances = mergeChanges(this.view.instances, this.#pending);
     this.#pending.clear();
-    const base = { service: this.key, revision, instances };
+    const { exclusive } = this;
+    const base = {
+      service: this.key,
+      revision,
+      instances,
+      ...(exclusive === undefined ? undefined : { exclusive }),
+    };
     this.view =
       this.protectedSinceMs === undefined
         ? base

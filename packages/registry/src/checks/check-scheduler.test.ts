@@ -61,6 +61,7 @@ function aScheduler(check: HealthProbe['check'], options = {}) {
     revision: () => 0,
     protectedServices: () => 0,
     damaged: () => 0,
+    exclusive: () => ({ services: 0, vacant: 0 }),
     statuses: () => ({}),
   });
   const scheduler = new CheckScheduler(

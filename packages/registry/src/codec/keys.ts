@@ -15,6 +15,9 @@ const KINDS = [
   'policy',
   'webhook',
   'namespace',
+  'settings',
+  // After all it speaks of, in the order of keys: a snapshot's term is restored when its instance is there.
+  'term',
 ] as const;
 
 export type StoreKeyKind = (typeof KINDS)[number];
@@ -44,6 +47,14 @@ export function intentKey(ref: string): string {
 
 export function protectionKey(service: ServiceKey): string {
   return `protection/${service.namespace}/${service.group}/${service.name}`;
+}
+
+export function settingsKey(service: ServiceKey): string {
+  return `settings/${service.namespace}/${service.group}/${service.name}`;
+}
+
+export function termKey(service: ServiceKey): string {
+  return `term/${service.namespace}/${service.group}/${service.name}`;
 }
 
 export function namespaceKey(name: string): string {

@@ -25,6 +25,7 @@ import { slotOf } from '../catalogue/service-state.ts';
 import { fromRefKey, instanceKey, intentKey, refKey, statusKey } from '../codec/keys.ts';
 import { encodeRegistration } from '../codec/registration-codec.ts';
 import { encodeIntent, encodeStatus } from '../codec/status-codec.ts';
+import { declareExclusive, hasToDeclare } from '../exclusive/declare-exclusive.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
 import type { KeyLock } from './key-lock.ts';
 import { isSameLabels, isSameRegistration, keepsHealth } from './same-registration.ts';
@@ -44,6 +45,13 @@ export interface InstanceWriterDeps extends Pick<ValidationDeps, 'addressPolicy'
   readonly preflight?: (address: string, port: number) => Promise<string | undefined>;
   /** An identical registration came: it renews. */
   readonly onRenewed: (key: string) => void;
+}
+
+interface ValidItem {
+  readonly at: number;
+  readonly registration: Omit<Registration, 'registeredAtMs'>;
+  /** Only as an instance of an exclusive service. */
+  readonly exclusive: boolean;
 }
 
 /** A registration on its way: what it would do, as seen from the catalogue and the items before it. */
@@ -77,10 +85,7 @@ export class InstanceWriter {
   ): Promise<readonly BatchItem<RegisterOutcome>[]> {
     const { lock, metrics } = this.#deps;
     const results: (BatchItem<RegisterOutcome> | undefined)[] = [];
-    const valid: {
-      readonly at: number;
-      readonly registration: Omit<Registration, 'registeredAtMs'>;
-    }[] = [];
+    const valid: ValidItem[] = [];
     for (const [at, input] of inputs.entries()) {
       try {
         const validation = {
@@ -89,7 +94,7 @@ export class InstanceWriter {
         };
         const registration = toRegistration(input, context, validation);
         if (input.preflight) await this.#preflight(registration);
-        valid.push({ at, registration });
+        valid.push({ at, registration, exclusive: input.exclusive === true });
       } catch (error) {
         if (!isRegistryError(error)) throw error;
         metrics.registration('refused');
@@ -207,10 +212,7 @@ export class InstanceWriter {
   }
 
   async #registerLocked(
-    valid: readonly {
-      readonly at: number;
-      readonly registration: Omit<Registration, 'registeredAtMs'>;
-    }[],
+    valid: readonly ValidItem[],
     results: (BatchItem<RegisterOutcome> | undefined)[],
   ): Promise<void> {
     const { catalogue, store, metrics } = this.#deps;
@@ -219,9 +221,10 @@ export class InstanceWriter {
       const ops = new Map<string, Op>();
       const guards = new Map<string, Guard>();
       const overlay = { byKey: new Map<string, Registration>(), bySlot: new Map<string, string>() };
-      for (const { at, registration } of valid) {
+      for (const item of valid) {
+        const { at } = item;
         try {
-          plans.push({ at, plan: this.#plan(registration, overlay, ops, guards) });
+          plans.push({ at, plan: this.#plan(item, overlay, ops, guards) });
         } catch (error) {
           if (!isRegistryError(error)) throw error;
           metrics.registration('refused');
@@ -250,7 +253,7 @@ export class InstanceWriter {
   }
 
   #plan(
-    given: Omit<Registration, 'registeredAtMs'>,
+    { registration: given, exclusive }: ValidItem,
     overlay: { readonly byKey: Map<string, Registration>; readonly bySlot: Map<string, string> },
     ops: Map<string, Op>,
     guards: Map<string, Guard>,
@@ -263,7 +266,8 @@ export class InstanceWriter {
       ...given,
       registeredAtMs: before?.registeredAtMs ?? clock.wallNow(),
     };
-    if (before && isSameRegistration(before, registration)) {
+    const declares = exclusive && hasToDeclare(given.service, catalogue);
+    if (before && !declares && isSameRegistration(before, registration)) {
       return { key, registration, before: record, changed: false, created: false };
     }
     const place = placeOf(given);
@@ -278,6 +282,7 @@ export class InstanceWriter {
         ],
       });
     }
+    if (exclusive) declareExclusive(given.service, catalogue, ops, guards);
     const name = instanceKey(key);
     ops.set(name, { type: 'put', key: name, value: encodeRegistration(registration) });
     const known = record?.registrationRevision ?? catalogue.damaged.get(name) ?? 0;
