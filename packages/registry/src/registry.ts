@@ -302,10 +302,15 @@ export async function createRegistry(
     },
     async deregister(ref) {
       open();
+      const present = catalogue.instance(ref);
+      if (present) await exclusive.relinquish(present, 'gone');
       return writer.deregister(ref);
     },
     async setIntent(ref, patch) {
       open();
+      const present = catalogue.instance(ref);
+      const isDrain = patch.enabled === false || !!patch.maintenance || patch.weight === 0;
+      if (present && isDrain) await exclusive.relinquish(present, 'drained');
       const instance = await writer.setIntent(ref, patch);
       return instance.exclusive ? afterElection(instance) : instance;
     },

@@ -1,15 +1,20 @@
 import type {
   CheckSpec,
+  ExclusiveRole,
+  ExclusiveTerm,
   Instance,
   Intent,
   ProbeConfig,
   ServiceKey,
   ServiceView,
   Status,
+  TermReason,
 } from '@portolan/core';
 import { WireReader } from './wire-reader.ts';
 
 const STATUSES: readonly Status[] = ['passing', 'warning', 'critical', 'unknown'];
+
+const TERM_REASONS: readonly TermReason[] = ['vacant', 'gone', 'unhealthy', 'drained', 'requested'];
 
 /** A service's view as the model has it. Throws `ANSWER_INVALID`. */
 export function fromViewDocument(document: unknown, path = '$'): ServiceView {
@@ -20,6 +25,7 @@ export function fromViewDocument(document: unknown, path = '$'): ServiceView {
     name: reader.string('service'),
   };
   const protection = reader.optional('protection', () => reader.object('protection'));
+  const exclusive = reader.optional('exclusive', () => reader.object('exclusive'));
   return {
     service,
     revision: reader.number('revision'),
@@ -32,6 +38,28 @@ export function fromViewDocument(document: unknown, path = '$'): ServiceView {
           },
         }
       : {}),
+    ...(exclusive ? { exclusive: fromTerm(exclusive) } : {}),
+  };
+}
+
+function fromTerm(reader: WireReader): ExclusiveTerm {
+  const active = reader.optional('active', () => reader.string('active'));
+  const since = reader.optional('since', () => reader.string('since'));
+  const reason = reader.optional('reason', () => reader.oneOf('reason', TERM_REASONS));
+  return {
+    term: reader.number('term'),
+    ...(active === undefined ? {} : { active }),
+    ...(since === undefined ? {} : { sinceMs: Date.parse(since) }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+function fromRole(reader: WireReader): ExclusiveRole {
+  const active = reader.optional('active', () => reader.string('active'));
+  return {
+    role: reader.oneOf('role', ['active', 'standby']),
+    term: reader.number('term'),
+    ...(active === undefined ? {} : { active }),
   };
 }
 
@@ -39,6 +67,7 @@ export function fromViewDocument(document: unknown, path = '$'): ServiceView {
 export function fromInstanceDocument(document: unknown, path = '$'): Instance {
   const reader = new WireReader(document, path);
   const lease = reader.optional('lease', () => reader.object('lease'));
+  const exclusive = reader.optional('exclusive', () => reader.object('exclusive'));
   const status = reader.oneOf('status', STATUSES);
   return {
     id: reader.string('id'),
@@ -58,6 +87,7 @@ export function fromInstanceDocument(document: unknown, path = '$'): Instance {
     statusReason: reader.optional('statusReason', () => reader.string('statusReason')) ?? '',
     routable: reader.boolean('routable'),
     protected: reader.optional('protected', () => reader.boolean('protected')) ?? false,
+    ...(exclusive ? { exclusive: fromRole(exclusive) } : {}),
     intent: fromIntent(reader),
     ...(lease
       ? {

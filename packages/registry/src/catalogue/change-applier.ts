@@ -16,7 +16,7 @@ import {
   decodeStatus,
   type StoredStatus,
 } from '../codec/status-codec.ts';
-import { applyExclusive, roleIn } from '../exclusive/apply-exclusive.ts';
+import { applyExclusive, roleIn, withoutRole } from '../exclusive/apply-exclusive.ts';
 import type { CatalogueState } from './catalogue-state.ts';
 import { instanceEvents } from './instance-events.ts';
 import {
@@ -220,7 +220,9 @@ export class ChangeApplier {
     touch: InstanceTouch,
   ): InstanceRecord {
     const entry = touch.registration;
-    const registration = entry ? decodeRegistration(entry.value) : before?.instance;
+    const registration = entry
+      ? decodeRegistration(entry.value)
+      : before && withoutRole(before.instance);
     if (!registration) throw new Error(`no registration for ${key}`);
     let stored: StoredStatus | undefined = before?.stored;
     let statusRevision = before?.statusRevision ?? 0;

@@ -2,7 +2,9 @@ import {
   type Entry,
   type ExclusiveRole,
   type ExclusiveTerm,
+  type Instance,
   parseServiceId,
+  type Registration,
   type RegistryEvent,
   type Revision,
 } from '@portolan/core';
@@ -17,6 +19,13 @@ export function roleIn({ term, active }: ExclusiveTerm, id: string): ExclusiveRo
     term,
     ...(active === undefined ? undefined : { active }),
   };
+}
+
+/** What the next record of an instance is made from: a role must not outlive its service's being exclusive. */
+export function withoutRole(instance: Instance): Registration {
+  if (!instance.exclusive) return instance;
+  const { exclusive, ...rest } = instance;
+  return rest;
 }
 
 /** Takes a change of a service's settings or term into the state; whoever calls looks at the instances again. */

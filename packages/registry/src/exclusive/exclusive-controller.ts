@@ -4,6 +4,7 @@ import {
   type CommitResult,
   type ExclusiveTerm,
   type Guard,
+  type Instance,
   isRegistryError,
   type Logger,
   type Op,
@@ -14,6 +15,7 @@ import {
   type ServiceKey,
   type Store,
   serviceId,
+  type TermReason,
   type TimerHandle,
 } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
@@ -95,6 +97,19 @@ export class ExclusiveController {
     });
   }
 
+  /** Before an active instance is taken out on purpose: the next takes over first, so that there is always one. */
+  async relinquish({ service, id, exclusive }: Instance, reason: TermReason): Promise<void> {
+    if (exclusive?.role !== 'active') return;
+    const active = this.#nextAfter(service, id);
+    if (!active) return;
+    try {
+      await this.#commit(serviceId(service), service, { active, reason });
+    } catch (error) {
+      // It is looked at again when it is out; a full disk must not keep it in.
+      if (!isRegistryError(error)) throw error;
+    }
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     for (const { timer, end } of this.#pauses) {
@@ -107,15 +122,14 @@ export class ExclusiveController {
   }
 
   #successor(service: ServiceKey, { active }: ExclusiveTerm, to: string | undefined) {
-    const instances = this.#deps.catalogue.view(service)?.instances ?? [];
     if (to === undefined) {
-      const next = successionOf(instances).find((one) => one.id !== active && isFit(one));
+      const next = this.#nextAfter(service, active);
       if (next) return next;
       throw new RegistryError('STANDBY_UNAVAILABLE', {
         detail: `Service "${service.name}" has no healthy and enabled standby that could take over. Nothing was changed.`,
       });
     }
-    const next = instances.find(({ id }) => id === to);
+    const next = this.#deps.catalogue.view(service)?.instances.find(({ id }) => id === to);
     if (!next) {
       throw new RegistryError('INSTANCE_NOT_FOUND', {
         detail: `Service "${service.name}" in namespace "${service.namespace}" has no instance "${to}". Nothing was changed.`,
@@ -126,6 +140,11 @@ export class ExclusiveController {
     throw new RegistryError('STANDBY_UNAVAILABLE', {
       detail: `Instance "${to}" cannot take over, ${why}. Nothing was changed.`,
     });
+  }
+
+  #nextAfter(service: ServiceKey, active: string | undefined): Instance | undefined {
+    const instances = this.#deps.catalogue.view(service)?.instances ?? [];
+    return successionOf(instances).find((one) => one.id !== active && isFit(one));
   }
 
   #wake(): void {

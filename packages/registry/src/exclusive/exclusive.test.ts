@@ -127,6 +127,20 @@ describe('an exclusive service', () => {
     expect(world.clock.pending).toBe(0);
   });
 
+  it('is never without an active one when that one is taken out on purpose', async () => {
+    const world = await aTrio();
+    const { registry, store } = world;
+    const from = registry.revision;
+    await registry.deregister(ref(1));
+    await registry.setIntent(ref(2), { maintenance: { reason: 'disk' } });
+    expect(activeOf(world)).toBe('i3');
+    const since = (await everyView(store)).filter(({ revision }) => revision > from);
+    expect(since).toHaveLength(4);
+    for (const { instances } of since) {
+      expect(instances.filter(({ routable }) => routable)).toHaveLength(1);
+    }
+  });
+
   it('hands over when the check of the active one fails, and only a probed one takes over', async () => {
     const world = await aWorld();
     const { registry, clock, sick } = world;
@@ -205,9 +219,8 @@ describe('an exclusive service', () => {
   it('tries again until the store takes the hand-over', async () => {
     const world = await aTrio();
     const { registry, clock, store } = world;
-    await registry.deregister(ref(1));
-    await settle();
     const commit = store.commit.bind(store);
+    await registry.deregister(ref(1));
     store.commit = (ops, guards) =>
       ops.some(({ key }) => key.startsWith('term/'))
         ? Promise.reject(new RegistryError('STORE_FULL', { detail: 'full' }))
@@ -273,6 +286,7 @@ describe('whether a service is exclusive', () => {
     await settle();
     expect(registry.services()[0]).toMatchObject({ routable: 3, exclusive: false });
     expect(registry.view(WEB)?.exclusive).toBeUndefined();
+    for (const one of registry.view(WEB)?.instances ?? []) expect(one.exclusive).toBeUndefined();
     expect(await store.get(`term/${ID}`)).toBeUndefined();
     const counts = (await everyView(store)).map(
       (view) => view.instances.filter(({ routable }) => routable).length,

@@ -1,8 +1,8 @@
 import type { ExclusiveRole, ExclusiveTerm } from '@portolan/core';
 
-/** What an instance is in an exclusive service; null elsewhere. */
+/** What an instance is in an exclusive service; undefined, so that no answer holds it, elsewhere. */
 export function toRoleJson(role: ExclusiveRole | undefined) {
-  return role ? { role: role.role, term: role.term, active: role.active ?? null } : null;
+  return role && { role: role.role, term: role.term, active: role.active ?? null };
 }
 
 /** Who is active, and since when. */

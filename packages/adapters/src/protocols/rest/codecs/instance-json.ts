@@ -106,7 +106,7 @@ export function toViewJson(view: ServiceView, instances: readonly Instance[] = v
     protection: view.protection
       ? { since: new Date(view.protection.sinceMs).toISOString(), kept: view.protection.kept }
       : null,
-    exclusive: view.exclusive ? toTermJson(view.exclusive) : null,
+    exclusive: view.exclusive && toTermJson(view.exclusive),
     instances: instances.map(toInstanceJson),
   };
 }

@@ -9,14 +9,14 @@ const labels = z.record(z.string(), z.string());
 const instant = z.iso.datetime();
 const durationMs = z.int().min(0);
 
-/** What an instance of an exclusive service is; null elsewhere. */
+/** What an instance of an exclusive service is; absent elsewhere. */
 const roleAnswer = z
   .strictObject({
     role: z.enum(['active', 'standby']),
     term: revision,
     active: z.string().nullable(),
   })
-  .nullable();
+  .optional();
 
 const leaseFields = {
   profile: z.enum(['default', 'fast', 'custom']),
@@ -167,7 +167,7 @@ export const viewAnswer = z
     group: z.string(),
     revision,
     protection: z.strictObject({ since: instant, kept: z.int() }).nullable(),
-    exclusive: z.strictObject(termFields).nullable(),
+    exclusive: z.strictObject(termFields).optional(),
     instances: z.array(instanceAnswer),
   })
   .meta({ id: 'View' });
