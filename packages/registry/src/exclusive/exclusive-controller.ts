@@ -20,8 +20,9 @@ import {
 } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { RecordDelta } from '../catalogue/instance-record.ts';
+import { recordGuards } from '../catalogue/record-guards.ts';
 import { encodeTerm } from '../codec/exclusive-codec.ts';
-import { instanceKey, intentKey, refKey, settingsKey, statusKey, termKey } from '../codec/keys.ts';
+import { intentKey, refKey, settingsKey, termKey } from '../codec/keys.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
 import { decideTerm, isFit, successionOf, type TermDecision, whyUnfit } from './decide-term.ts';
 
@@ -154,6 +155,7 @@ export class ExclusiveController {
 
   async #run(): Promise<void> {
     await Promise.resolve();
+    let lost = 0;
     for (let attempt = 0; this.#dirty.size > 0 && !this.#closed; ) {
       const ids = [...this.#dirty].slice(0, CONCURRENT);
       for (const id of ids) this.#dirty.delete(id);
@@ -179,6 +181,9 @@ export class ExclusiveController {
         continue;
       }
       attempt = 0;
+      lost = conflicts > 0 ? lost + 1 : 0;
+      // Whoever waits is told how things are, not kept for as long as others write.
+      if (lost >= MAX_TRIES) this.#resolveWaiters();
       if (conflicts > 0) await this.#sleep(CONFLICT_PAUSE_MS * (1 + this.#deps.random()));
     }
     this.#running = undefined;
@@ -274,13 +279,6 @@ function settingsGuard(catalogue: Catalogue, id: string, service: ServiceKey): G
 function instanceGuards(catalogue: Catalogue, service: ServiceKey, id: string): readonly Guard[] {
   const key = refKey({ namespace: service.namespace, id });
   const record = catalogue.record(key);
-  const status = statusKey(key);
-  return [
-    { key: instanceKey(key), modifyRevision: record?.registrationRevision ?? 0 },
-    {
-      key: status,
-      modifyRevision: catalogue.damaged.get(status) ?? record?.statusRevision ?? 0,
-    },
-    { key: intentKey(key), modifyRevision: catalogue.intentRevision(key) },
-  ];
+  const intent = { key: intentKey(key), modifyRevision: catalogue.intentRevision(key) };
+  return record ? [...recordGuards(record, catalogue), intent] : [intent];
 }

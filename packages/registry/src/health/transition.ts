@@ -1,6 +1,7 @@
 import type { DeregisterReason, Guard, Op } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { InstanceRecord } from '../catalogue/instance-record.ts';
+import { recordGuards } from '../catalogue/record-guards.ts';
 import type { CheckScheduler } from '../checks/check-scheduler.ts';
 import { instanceKey, statusKey } from '../codec/keys.ts';
 import { encodeRegistration } from '../codec/registration-codec.ts';
@@ -57,7 +58,7 @@ export function toTransition(
   return {
     key,
     ops: [{ type: 'put', key: statusKey(key), value }],
-    guards: guardsOf(record, facts.catalogue),
+    guards: recordGuards(record, facts.catalogue),
   };
 }
 
@@ -71,7 +72,7 @@ export function removal(
   if (record.stored || catalogue.damaged.has(statusKey(key))) {
     ops.push({ type: 'delete', key: statusKey(key) });
   }
-  return { key, ops, guards: guardsOf(record, catalogue), removal: reason };
+  return { key, ops, guards: recordGuards(record, catalogue), removal: reason };
 }
 
 /** Puts back what was deleted shortly before its service came under protection, unless somebody else is there now. */
@@ -96,13 +97,4 @@ export function restoration(record: InstanceRecord, catalogue: Catalogue): Trans
       { key: statusKey(key), modifyRevision: 0 },
     ],
   };
-}
-
-/** A damaged status is overwritten as it stands in the store. */
-function guardsOf(record: InstanceRecord, catalogue: Catalogue): readonly Guard[] {
-  const status = statusKey(record.key);
-  return [
-    { key: instanceKey(record.key), modifyRevision: record.registrationRevision },
-    { key: status, modifyRevision: catalogue.damaged.get(status) ?? record.statusRevision },
-  ];
 }

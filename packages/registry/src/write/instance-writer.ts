@@ -21,6 +21,7 @@ import {
 } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { firstReason, type InstanceRecord, toRecord } from '../catalogue/instance-record.ts';
+import { recordGuards, statusGuard } from '../catalogue/record-guards.ts';
 import { slotOf } from '../catalogue/service-state.ts';
 import { fromRefKey, instanceKey, intentKey, refKey, statusKey } from '../codec/keys.ts';
 import { encodeRegistration } from '../codec/registration-codec.ts';
@@ -151,8 +152,9 @@ export class InstanceWriter {
     await this.#change(ref, (record) => {
       removed = record.instance;
       return {
-        ops: removalOps(record),
-        guards: [{ key: instanceKey(record.key), modifyRevision: record.registrationRevision }],
+        ops: removalOps(record, this.#deps.catalogue),
+        // A health that was written meanwhile must not outlive its instance.
+        guards: recordGuards(record, this.#deps.catalogue),
       };
     });
     return removed ?? notFound(ref);
@@ -287,15 +289,16 @@ export class InstanceWriter {
     ops.set(name, { type: 'put', key: name, value: encodeRegistration(registration) });
     const known = record?.registrationRevision ?? catalogue.damaged.get(name) ?? 0;
     guards.set(name, { key: name, modifyRevision: known });
-    if (record?.stored && !keepsHealth(record.instance, registration)) {
-      ops.set(statusKey(key), { type: 'delete', key: statusKey(key) });
+    if (record && !keepsHealth(record.instance, registration)) {
+      const status = statusGuard(record, catalogue);
+      guards.set(status.key, status);
+      if (record.stored) ops.set(status.key, { type: 'delete', key: status.key });
     }
     if (superseded !== undefined) {
       const other = catalogue.record(superseded);
       if (other) {
-        for (const op of removalOps(other)) ops.set(op.key, op);
-        const otherName = instanceKey(superseded);
-        guards.set(otherName, { key: otherName, modifyRevision: other.registrationRevision });
+        for (const op of removalOps(other, catalogue)) ops.set(op.key, op);
+        for (const guard of recordGuards(other, catalogue)) guards.set(guard.key, guard);
         catalogue.announceRemoval(superseded, 'superseded');
       } else {
         ops.delete(instanceKey(superseded));
@@ -409,9 +412,10 @@ function mergeIntent(present: Intent, patch: IntentPatch): Intent {
   };
 }
 
-function removalOps(record: InstanceRecord): Op[] {
+function removalOps(record: InstanceRecord, catalogue: Catalogue): Op[] {
   const ops: Op[] = [{ type: 'delete', key: instanceKey(record.key) }];
-  if (record.stored) ops.push({ type: 'delete', key: statusKey(record.key) });
+  if (record.stored || catalogue.damaged.has(statusKey(record.key)))
+    ops.push({ type: 'delete', key: statusKey(record.key) });
   return ops;
 }
 
