@@ -38,7 +38,9 @@ function toInstance(port: number): Instance {
 
 const catalogue: CatalogueReader = {
   revision: 1,
-  services: () => [{ service, revision: 1, instances: 2, routable: 2, protected: false }],
+  services: () => [
+    { service, revision: 1, instances: 2, routable: 2, protected: false, exclusive: false },
+  ],
   view: (key) => (key.name === service.name ? view : undefined),
   instance: () => undefined,
   routes: () => [

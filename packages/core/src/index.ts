@@ -48,6 +48,13 @@ export {
   parseDuration,
 } from './model/duration.ts';
 export type { DeregisterReason, RegistryEvent } from './model/event.ts';
+export type {
+  ExclusiveRole,
+  ExclusiveTerm,
+  ServiceSettings,
+  StoredServiceSettings,
+  TermReason,
+} from './model/exclusive.ts';
 export {
   type Instance,
   type InstanceRef,

@@ -22,7 +22,9 @@ import { CatalogueFeed } from './catalogue/catalogue-feed.ts';
 import type { InstanceRecord, RecordDelta } from './catalogue/instance-record.ts';
 import { CheckScheduler } from './checks/check-scheduler.ts';
 import { encodePolicy, encodeRoute, encodeWebhook } from './codec/document-codec.ts';
+import { encodeSettings } from './codec/exclusive-codec.ts';
 import { refKey } from './codec/keys.ts';
+import { ExclusiveController } from './exclusive/exclusive-controller.ts';
 import { createHealthReconciler } from './health/reconciler.ts';
 import { LeaseTable } from './leases/lease-table.ts';
 import { type RegistryOptionsInput, resolveRegistryOptions } from './options/registry-options.ts';
@@ -32,7 +34,12 @@ import { createDocuments } from './write/documents.ts';
 import { InstanceWriter, mergeLabels, notFound } from './write/instance-writer.ts';
 import { KeyLock } from './write/key-lock.ts';
 import { createNamespaces } from './write/namespaces.ts';
-import { validatePolicy, validateRoute, validateWebhook } from './write/validate-route.ts';
+import {
+  validatePolicy,
+  validateRoute,
+  validateSettings,
+  validateWebhook,
+} from './write/validate-route.ts';
 
 export interface RegistryDeps {
   /** Stays the caller's: `close` does not close it. */
@@ -70,6 +77,7 @@ export async function createRegistry(
     revision: () => catalogue.revision,
     protectedServices: () => catalogue.protectedServices,
     damaged: () => catalogue.damaged.size,
+    exclusive: () => countExclusive(catalogue),
     statuses: () => countStatuses(catalogue.records()),
   }));
   const onApplied = (deltas: readonly RecordDelta[], displaced: readonly string[]): void => {
@@ -78,6 +86,7 @@ export async function createRegistry(
       checks.follow(delta, !loaded);
     }
     reconciler.onApplied(deltas, displaced);
+    exclusive.onApplied(deltas);
   };
   const catalogue = new Catalogue(
     { eventWindowSize: options.events.windowSize, maxTombstones: options.tombstones.max },
@@ -103,6 +112,7 @@ export async function createRegistry(
     logger,
     metrics,
   });
+  const exclusive = new ExclusiveController({ catalogue, store, clock, random, logger, metrics });
   const lock = new KeyLock();
   /** Whether it counted as lost until now. */
   const renewed = (key: string): boolean => {
@@ -143,6 +153,13 @@ export async function createRegistry(
     encode: encodeWebhook,
     validate: validateWebhook,
   });
+  const settingsDocuments = createDocuments({
+    ...shared,
+    kind: 'settings',
+    shelf: catalogue.settingsShelf,
+    encode: encodeSettings,
+    validate: validateSettings,
+  });
   function toChange(write: DocumentWrite): DocumentChange {
     if ('deleted' in write) {
       const collection = write.kind === 'route' ? routeDocuments : policyDocuments;
@@ -166,6 +183,18 @@ export async function createRegistry(
     if (closed) {
       throw new RegistryError('SHUTTING_DOWN', { detail: 'The registry is shutting down.' });
     }
+  }
+
+  function now(instance: Instance): Instance {
+    return (
+      catalogue.instance({ namespace: instance.service.namespace, id: instance.id }) ?? instance
+    );
+  }
+
+  /** What a write to an exclusive service did is told when it is clear who is active. */
+  async function afterElection(instance: Instance): Promise<Instance> {
+    await exclusive.settled();
+    return now(instance);
   }
 
   async function heartbeat(ref: InstanceRef, beat?: Heartbeat): Promise<HeartbeatOutcome> {
@@ -231,11 +260,18 @@ export async function createRegistry(
     events: catalogue.events,
     async register(registration, context) {
       open();
-      return writer.register(registration, context);
+      const outcome = await writer.register(registration, context);
+      if (!outcome.instance.exclusive) return outcome;
+      return { ...outcome, instance: await afterElection(outcome.instance) };
     },
     async registerBatch(registrations, context) {
       open();
-      return writer.registerBatch(registrations, context);
+      const items = await writer.registerBatch(registrations, context);
+      if (!items.some((item) => item.ok && item.value.instance.exclusive)) return items;
+      await exclusive.settled();
+      return items.map((item) =>
+        item.ok ? { ok: true, value: { ...item.value, instance: now(item.value.instance) } } : item,
+      );
     },
     heartbeat,
     async renewBatch(refs) {
@@ -266,11 +302,17 @@ export async function createRegistry(
     },
     async deregister(ref) {
       open();
+      const present = catalogue.instance(ref);
+      if (present) await exclusive.relinquish(present, 'gone');
       return writer.deregister(ref);
     },
     async setIntent(ref, patch) {
       open();
-      return writer.setIntent(ref, patch);
+      const present = catalogue.instance(ref);
+      const isDrain = patch.enabled === false || !!patch.maintenance || patch.weight === 0;
+      if (present && isDrain) await exclusive.relinquish(present, 'drained');
+      const instance = await writer.setIntent(ref, patch);
+      return instance.exclusive ? afterElection(instance) : instance;
     },
     intent: (ref) => catalogue.intent(refKey(ref)),
     lease: (ref) => leases.get(refKey(ref)),
@@ -278,6 +320,11 @@ export async function createRegistry(
     routeDocuments,
     policyDocuments,
     webhooks,
+    settingsDocuments,
+    async handOver(service, to) {
+      open();
+      return exclusive.handOver(service, to);
+    },
     async writeDocuments(writes, options) {
       open();
       return commitDocuments(writes.map(toChange), shared, options?.dryRun);
@@ -291,11 +338,24 @@ export async function createRegistry(
       closed = true;
       checks.close();
       leases.close();
-      await reconciler.close();
+      await Promise.all([reconciler.close(), exclusive.close()]);
       await feed.close();
       catalogue.subscribers.clear();
     },
   };
+}
+
+function countExclusive(catalogue: Catalogue): { services: number; vacant: number } {
+  let services = 0;
+  let vacant = 0;
+  for (const { namespace, group, service, exclusive } of catalogue.settingsShelf.list()) {
+    if (!exclusive) continue;
+    const view = catalogue.view({ namespace, group, name: service });
+    if (!view || view.count === 0) continue;
+    services++;
+    if (view.exclusive?.active === undefined) vacant++;
+  }
+  return { services, vacant };
 }
 
 function countStatuses(records: Iterable<InstanceRecord>): Record<string, number> {

@@ -1,10 +1,25 @@
-import type { InstanceFilter, ServiceDocument, ViewDocument } from '../wire/documents.ts';
-import type { Caller, CallScope, StreamOptions } from './caller.ts';
+import type {
+  HandOverAnswer,
+  InstanceFilter,
+  ServiceDocument,
+  ServiceSettingsBody,
+  ServiceSettingsDocument,
+  ViewDocument,
+} from '../wire/documents.ts';
+import {
+  type Caller,
+  type CallScope,
+  type GuardedScope,
+  type StreamOptions,
+  toGuard,
+} from './caller.ts';
 import { toFilterQuery } from './instance-calls.ts';
 
 /** Services and their views. */
 export function createServiceCalls({ call, list, stream }: Caller) {
   const pathOf = (name: string) => `/services/${encodeURIComponent(name)}/instances`;
+
+  const settingsOf = (name: string) => `/services/${encodeURIComponent(name)}/settings`;
 
   return {
     /** Of all groups unless the scope names one. */
@@ -33,6 +48,29 @@ export function createServiceCalls({ call, list, stream }: Caller) {
         query: { index: query.index, wait: `${query.waitMs}ms` },
       });
     },
+    /** What is settled for the service; revision 0 where nothing is. */
+    settings: (name: string, scope?: CallScope) =>
+      call<ServiceSettingsDocument>('GET', settingsOf(name), { scope, reach: 'group' }),
+    putSettings: (name: string, body: ServiceSettingsBody, scope?: GuardedScope) =>
+      call<ServiceSettingsDocument>('PUT', settingsOf(name), {
+        scope,
+        reach: 'group',
+        body,
+        ...toGuard(scope),
+      }),
+    deleteSettings: (name: string, scope?: GuardedScope) =>
+      call<{ readonly deleted: ServiceSettingsDocument }>('DELETE', settingsOf(name), {
+        scope,
+        reach: 'group',
+        ...toGuard(scope),
+      }),
+    /** Makes `to`, or else the next in line, the active instance of an exclusive service. */
+    handOver: (name: string, body: { readonly to?: string } = {}, scope?: CallScope) =>
+      call<HandOverAnswer>('POST', `/services/${encodeURIComponent(name)}/hand-over`, {
+        scope,
+        reach: 'group',
+        body,
+      }),
     /** `view` events of one service. */
     stream: (name: string, scope: StreamOptions = {}) => stream(pathOf(name), scope),
   };

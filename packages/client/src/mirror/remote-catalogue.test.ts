@@ -11,7 +11,7 @@ afterEach(async () => {
 
 const WEB = { namespace: 'default', group: 'default', name: 'web' };
 
-function aView(revision: number, ids: readonly string[]): string {
+function aView(revision: number, ids: readonly string[], active?: string): string {
   const instances = ids.map((id, index) => ({
     id,
     service: 'web',
@@ -26,8 +26,11 @@ function aView(revision: number, ids: readonly string[]): string {
     effectiveWeight: 100,
     status: 'passing',
     statusReason: '',
-    routable: true,
+    routable: active === undefined || active === id,
     protected: false,
+    ...(active === undefined
+      ? {}
+      : { exclusive: { role: active === id ? 'active' : 'standby', term: revision, active } }),
     intent: { enabled: true, weight: null, maintenance: null },
     lease: null,
     checks: [],
@@ -36,13 +39,16 @@ function aView(revision: number, ids: readonly string[]): string {
     modifyRevision: revision,
   }));
   const { name: service, namespace, group } = WEB;
-  return JSON.stringify({ service, namespace, group, revision, protection: null, instances });
+  const since = '2026-11-23T21:00:00.000Z';
+  const exclusive = active && { term: revision, active, since, reason: 'gone' };
+  const head = { service, namespace, group, revision, protection: null };
+  return JSON.stringify({ ...head, ...(exclusive && { exclusive }), instances });
 }
 
 const full = 'event: sync\ndata: {"revision":5,"full":true}\n\n';
 const ready = 'event: ready\ndata: {"revision":5}\n\n';
-const view = (revision: number, ids: readonly string[]) =>
-  `event: view\ndata: ${aView(revision, ids)}\n\n`;
+const view = (revision: number, ids: readonly string[], active?: string) =>
+  `event: view\ndata: ${aView(revision, ids, active)}\n\n`;
 
 /** A registry whose every connection to `/watch` is handed to the test. */
 async function aRegistry() {
@@ -102,5 +108,29 @@ describe('a mirror of a registry elsewhere', () => {
     expect(mirror.stale).toBe(false);
     expect(mirror.view(WEB)?.instances.map(({ id }) => id)).toEqual(['web-2']);
     expect(updates).toHaveLength(2);
+  });
+
+  test('knows who is active in an exclusive service, and tells when that changes', async () => {
+    const registry = await aRegistry();
+    const mirror = createRemoteCatalogue({ url: registry.url, retry: { baseMs: 5, capMs: 10 } });
+    closers.push(() => mirror.close());
+    const first = await registry.connection();
+    first.write(full + view(4, ['web-1', 'web-2'], 'web-1') + ready);
+    await mirror.ready;
+    const sinceMs = Date.parse('2026-11-23T21:00:00.000Z');
+    const term = { term: 4, active: 'web-1', sinceMs, reason: 'gone' };
+    expect(mirror.view(WEB)?.exclusive).toEqual(term);
+    expect(mirror.services()[0]).toMatchObject({ routable: 1, exclusive: true });
+
+    // Away while it was handed over: the difference of two whole states is told.
+    const changed = new Promise<CatalogueUpdate>((resolve) => mirror.subscribe(resolve));
+    first.destroy();
+    const second = await registry.connection();
+    second.write(full + view(5, ['web-1', 'web-2'], 'web-2') + ready);
+    const [told] = (await changed).views;
+    expect(told?.instances.map(({ routable, exclusive }) => [routable, exclusive])).toEqual([
+      [false, { role: 'standby', term: 5, active: 'web-2' }],
+      [true, { role: 'active', term: 5, active: 'web-2' }],
+    ]);
   });
 });

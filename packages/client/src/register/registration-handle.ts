@@ -14,8 +14,10 @@ import type {
   InstanceDocument,
   RegisterAnswer,
   RegistrationBody,
+  RoleDocument,
 } from '../wire/documents.ts';
 import { deregisterOnSignals } from './process-signals.ts';
+import { createRoleKeeper } from './role-keeper.ts';
 
 /**
  * `registering`: not yet known to the registry, or known no longer. `registered`: the last call succeeded.
@@ -29,6 +31,11 @@ export interface RegistrationEvents extends Record<string, unknown> {
   registered: InstanceDocument;
   /** A call failed; it is retried unless the state is `failed`. */
   error: PortolanError;
+  /**
+   * What the instance is in an exclusive service changed, or its term did; undefined where the service is not exclusive any more.
+   * `standby` also when its lease may have ended unheard: by then another may be active.
+   */
+  role: RoleDocument | undefined;
   /** Deregistered by a signal and the drain time has passed. */
   drained: NodeJS.Signals;
 }
@@ -68,6 +75,8 @@ export interface RegistrationHandle {
   readonly state: RegistrationState;
   /** As the registry last answered; undefined before the first registration. */
   readonly instance: InstanceDocument | undefined;
+  /** In an exclusive service what it is, as far as the registry has confirmed within the lease; else undefined. */
+  readonly role: RoleDocument | undefined;
   /** Resolves with the first registration; rejects when it is refused for good or closed before. */
   readonly ready: Promise<InstanceDocument>;
   /**
@@ -103,6 +112,7 @@ export function createRegistrationHandle(
     logger.error({ err: error, id }, 'a listener of the registration failed'),
   );
   const closing = new AbortController();
+  const roles = createRoleKeeper(clock, (role) => emitter.emit('role', role));
 
   let registration: RegistrationBody = { ...body, id };
   let state: RegistrationState = 'registering';
@@ -146,6 +156,7 @@ export function createRegistrationHandle(
 
   async function register(): Promise<void> {
     const sentMetadata = unsentMetadata;
+    const sentAtMs = clock.now();
     const answer = await instances.register(registration);
     if (unsentMetadata === sentMetadata) unsentMetadata = undefined;
     instance = answer.instance;
@@ -154,6 +165,7 @@ export function createRegistrationHandle(
     heartbeatMs = Math.min(leaseMs, (checkTtlMs ?? Number.POSITIVE_INFINITY) / 3);
     if (closing.signal.aborted) return;
     enter('registered');
+    roles.take(answer.instance.exclusive, answer.instance.lease?.ttlMs, sentAtMs);
     emitter.emit('registered', answer.instance);
     resolveReady(answer.instance);
     if (report.status !== undefined) await beat();
@@ -162,9 +174,13 @@ export function createRegistrationHandle(
   async function beat(): Promise<void> {
     const sentMetadata = unsentMetadata;
     const update = { ...report, ...(sentMetadata ? { metadata: sentMetadata } : {}) };
-    await instances.heartbeat(id, Object.keys(update).length > 0 ? update : undefined, scope);
+    const sentAtMs = clock.now();
+    const body = Object.keys(update).length > 0 ? update : undefined;
+    const answer = await instances.heartbeat(id, body, scope);
     if (unsentMetadata === sentMetadata) unsentMetadata = undefined;
-    if (!closing.signal.aborted) enter('registered');
+    if (closing.signal.aborted) return;
+    enter('registered');
+    roles.take(answer.exclusive, answer.ttlMs ?? undefined, sentAtMs);
   }
 
   function fail(error: PortolanError): boolean {
@@ -173,6 +189,7 @@ export function createRegistrationHandle(
       logger.info({ id }, 'the registry does not know the instance: registering again');
       known = false;
       failures = 0;
+      roles.stepDown();
       enter('registering');
       return false;
     }
@@ -238,6 +255,8 @@ export function createRegistrationHandle(
     closed ??= (async () => {
       closing.abort();
       timer?.cancel();
+      // Whoever works because it is active stops before the next one may begin.
+      roles.stepDown();
       releaseSignals();
       rejectReady(new PortolanError('ABORTED', 'The registration was closed.', { status: 0 }));
       await deregister();
@@ -263,6 +282,9 @@ export function createRegistrationHandle(
     },
     get instance() {
       return instance;
+    },
+    get role() {
+      return roles.role;
     },
     ready,
     async heartbeat(update = {}) {

@@ -1,4 +1,11 @@
-import type { ExplainedState, Labels, Problem, RegistryEvent, Status } from '@portolan/core';
+import type {
+  ExplainedState,
+  Labels,
+  Problem,
+  RegistryEvent,
+  Status,
+  TermReason,
+} from '@portolan/core';
 
 /** A duration as the API takes it: `"10s"`, `"1m30s"`, or a number of seconds. */
 export type WireDuration = string | number;
@@ -42,6 +49,43 @@ export interface RegistrationBody {
     | { readonly ttl: WireDuration; readonly heartbeat?: WireDuration };
   readonly checks?: readonly CheckBody[];
   readonly preflight?: boolean;
+  /** The service has to be exclusive: at most one of its instances is active. */
+  readonly exclusive?: boolean;
+}
+
+/** What an instance of an exclusive service is. */
+export interface RoleDocument {
+  readonly role: 'active' | 'standby';
+  /** Grows with every hand-over: what an active instance shows to the resources it uses. */
+  readonly term: number;
+  readonly active: string | null;
+}
+
+/** Who is active in an exclusive service. */
+export interface TermDocument {
+  readonly term: number;
+  readonly active: string | null;
+  readonly since: string | null;
+  readonly reason: TermReason | null;
+}
+
+export interface ServiceSettingsBody {
+  readonly exclusive: boolean;
+}
+
+export interface ServiceSettingsDocument extends ServiceSettingsBody {
+  readonly service: string;
+  readonly namespace: string;
+  readonly group: string;
+  readonly createRevision: number;
+  /** 0 where nothing is settled. */
+  readonly modifyRevision: number;
+}
+
+export interface HandOverAnswer extends TermDocument {
+  readonly service: string;
+  readonly namespace: string;
+  readonly group: string;
 }
 
 export interface CheckDocument {
@@ -83,6 +127,8 @@ export interface InstanceDocument {
   readonly statusReason: string;
   readonly routable: boolean;
   readonly protected: boolean;
+  /** In an exclusive service. */
+  readonly exclusive?: RoleDocument;
   readonly intent: IntentDocument;
   readonly lease: {
     readonly profile: 'default' | 'fast' | 'custom';
@@ -103,6 +149,7 @@ export interface ViewDocument {
   readonly group: string;
   readonly revision: number;
   readonly protection: { readonly since: string; readonly kept: number } | null;
+  readonly exclusive?: TermDocument;
   readonly instances: readonly InstanceDocument[];
 }
 
@@ -113,6 +160,7 @@ export interface ServiceDocument {
   readonly instances: number;
   readonly routable: number;
   readonly protected: boolean;
+  readonly exclusive?: boolean;
   readonly revision: number;
 }
 
@@ -155,6 +203,7 @@ export interface HeartbeatAnswer {
   readonly id: string;
   readonly ttlMs: number | null;
   readonly status: Status;
+  readonly exclusive?: RoleDocument;
 }
 
 export interface InstanceFilter {

@@ -1,16 +1,21 @@
 import {
   type CheckSpec,
+  type ExclusiveRole,
+  type ExclusiveTerm,
   type Instance,
   type Intent,
   type ProbeConfig,
   type ServiceKey,
   type ServiceView,
   type Status,
+  type TermReason,
   toServiceView,
 } from '@portolan/core';
 import { WireReader } from './wire-reader.ts';
 
 const STATUSES: readonly Status[] = ['passing', 'warning', 'critical', 'unknown'];
+
+const TERM_REASONS: readonly TermReason[] = ['vacant', 'gone', 'unhealthy', 'drained', 'requested'];
 
 /** A service's view as the model has it. Throws `ANSWER_INVALID`. */
 export function fromViewDocument(document: unknown, path = '$'): ServiceView {
@@ -21,21 +26,51 @@ export function fromViewDocument(document: unknown, path = '$'): ServiceView {
     name: reader.string('service'),
   };
   const protection = reader.optional('protection', () => reader.object('protection'));
+  const exclusive = reader.optional('exclusive', () => reader.object('exclusive'));
   return toServiceView(
     service,
     reader.number('revision'),
     reader.list('instances', fromInstanceDocument),
-    protection && {
-      sinceMs: Date.parse(protection.string('since')),
-      kept: protection.number('kept'),
+    {
+      ...(protection
+        ? {
+            protection: {
+              sinceMs: Date.parse(protection.string('since')),
+              kept: protection.number('kept'),
+            },
+          }
+        : {}),
+      ...(exclusive ? { exclusive: fromTerm(exclusive) } : {}),
     },
   );
+}
+
+function fromTerm(reader: WireReader): ExclusiveTerm {
+  const active = reader.optional('active', () => reader.string('active'));
+  const since = reader.optional('since', () => reader.string('since'));
+  const reason = reader.optional('reason', () => reader.oneOf('reason', TERM_REASONS));
+  return {
+    term: reader.number('term'),
+    ...(active === undefined ? {} : { active }),
+    ...(since === undefined ? {} : { sinceMs: Date.parse(since) }),
+    ...(reason === undefined ? {} : { reason }),
+  };
+}
+
+function fromRole(reader: WireReader): ExclusiveRole {
+  const active = reader.optional('active', () => reader.string('active'));
+  return {
+    role: reader.oneOf('role', ['active', 'standby']),
+    term: reader.number('term'),
+    ...(active === undefined ? {} : { active }),
+  };
 }
 
 /** An instance as the model has it. Throws `ANSWER_INVALID`. */
 export function fromInstanceDocument(document: unknown, path = '$'): Instance {
   const reader = new WireReader(document, path);
   const lease = reader.optional('lease', () => reader.object('lease'));
+  const exclusive = reader.optional('exclusive', () => reader.object('exclusive'));
   const status = reader.oneOf('status', STATUSES);
   return {
     id: reader.string('id'),
@@ -55,6 +90,7 @@ export function fromInstanceDocument(document: unknown, path = '$'): Instance {
     statusReason: reader.optional('statusReason', () => reader.string('statusReason')) ?? '',
     routable: reader.boolean('routable'),
     protected: reader.optional('protected', () => reader.boolean('protected')) ?? false,
+    ...(exclusive ? { exclusive: fromRole(exclusive) } : {}),
     intent: fromIntent(reader),
     ...(lease
       ? {

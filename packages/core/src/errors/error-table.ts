@@ -128,6 +128,24 @@ export const ERROR_TABLE = {
     retryable: false,
     title: 'Too many or too long labels',
   },
+  EXCLUSIVE_CONFLICT: {
+    http: 409,
+    grpc: 'FAILED_PRECONDITION',
+    retryable: false,
+    title: 'The settings of the service say that it is not exclusive',
+  },
+  SERVICE_NOT_EXCLUSIVE: {
+    http: 409,
+    grpc: 'FAILED_PRECONDITION',
+    retryable: false,
+    title: 'The service is not exclusive',
+  },
+  STANDBY_UNAVAILABLE: {
+    http: 409,
+    grpc: 'FAILED_PRECONDITION',
+    retryable: true,
+    title: 'No standby can take over now',
+  },
   CONFLICT: {
     http: 409,
     grpc: 'ABORTED',

@@ -114,6 +114,7 @@ export function summariseCatalogue(
       instances: view.count,
       routable: view.instances.filter((instance) => instance.routable).length,
       protected: view.protection !== undefined,
+      exclusive: view.exclusive !== undefined,
     });
   }
   return summaries;

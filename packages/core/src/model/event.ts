@@ -1,3 +1,4 @@
+import type { StoredServiceSettings, TermReason } from './exclusive.ts';
 import type { Instance } from './instance.ts';
 import type { Revision } from './revision.ts';
 import type { StoredRoute } from './route.ts';
@@ -23,6 +24,16 @@ export type RegistryEvent = { readonly revision: Revision; readonly atMs: number
   | { readonly type: 'route-deleted'; readonly namespace: string; readonly name: string }
   | { readonly type: 'policy-put'; readonly policy: StoredTrafficPolicy }
   | { readonly type: 'policy-deleted'; readonly service: ServiceKey }
+  | { readonly type: 'settings-put'; readonly settings: StoredServiceSettings }
+  | { readonly type: 'settings-deleted'; readonly service: ServiceKey }
+  /** A term of an exclusive service began, nearly always with another active instance, or none; the revision is the term. */
+  | {
+      readonly type: 'active-changed';
+      readonly service: ServiceKey;
+      readonly active?: string;
+      readonly previous?: string;
+      readonly reason: TermReason;
+    }
   | { readonly type: 'namespace-put'; readonly name: string }
   | { readonly type: 'namespace-deleted'; readonly name: string }
 );

@@ -1,5 +1,6 @@
 import { isHostName } from '../network/ip-address.ts';
 import type { CheckSpec } from './check.ts';
+import type { ExclusiveRole, ExclusiveTerm } from './exclusive.ts';
 import type { Intent } from './intent.ts';
 import type { LeaseSpec } from './lease.ts';
 import type { Revision } from './revision.ts';
@@ -45,10 +46,12 @@ export interface Instance extends Registration {
   readonly intent: Intent;
   /** `intent.weight` when set, else the registered weight. */
   readonly effectiveWeight: number;
-  /** Whether the gateway may send it new requests: healthy (or protected), enabled, not in maintenance. */
+  /** Whether the gateway may send it new requests: healthy (or protected), enabled, not in maintenance, no standby. */
   readonly routable: boolean;
   /** Kept in rotation by mass-loss protection although its lease or checks say otherwise. */
   readonly protected: boolean;
+  /** Present in an exclusive service. */
+  readonly exclusive?: ExclusiveRole;
   readonly createRevision: Revision;
   readonly modifyRevision: Revision;
 }
@@ -65,6 +68,8 @@ export interface ServiceView {
   readonly named: boolean;
   /** Present while mass-loss protection keeps instances that would have been removed. */
   readonly protection?: { readonly sinceMs: number; readonly kept: number };
+  /** Present in an exclusive service. */
+  readonly exclusive?: ExclusiveTerm;
 }
 
 /** The view of instances that are at hand. */
@@ -72,7 +77,7 @@ export function toServiceView(
   service: ServiceKey,
   revision: Revision,
   instances: readonly Instance[],
-  protection?: NonNullable<ServiceView['protection']>,
+  more: Pick<ServiceView, 'protection' | 'exclusive'> = {},
 ): ServiceView {
   return {
     service,
@@ -80,6 +85,7 @@ export function toServiceView(
     count: instances.length,
     instances,
     named: instances.some(({ address }) => isHostName(address)),
-    ...(protection === undefined ? {} : { protection }),
+    ...(more.protection === undefined ? {} : { protection: more.protection }),
+    ...(more.exclusive === undefined ? {} : { exclusive: more.exclusive }),
   };
 }

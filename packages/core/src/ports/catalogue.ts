@@ -11,6 +11,7 @@ export interface ServiceSummary {
   readonly instances: number;
   readonly routable: number;
   readonly protected: boolean;
+  readonly exclusive: boolean;
 }
 
 /** What changed since a subscriber was last told: whole views, not differences. */

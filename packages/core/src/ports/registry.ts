@@ -1,5 +1,6 @@
 import type { RegistryError } from '../errors/registry-error.ts';
 import type { CheckSpec, CheckState } from '../model/check.ts';
+import type { ExclusiveTerm, ServiceSettings, StoredServiceSettings } from '../model/exclusive.ts';
 import type { Instance, InstanceRef, Labels } from '../model/instance.ts';
 import type { Intent, IntentPatch } from '../model/intent.ts';
 import type { LeaseSpec } from '../model/lease.ts';
@@ -37,6 +38,11 @@ export interface RegistrationInput {
   readonly initialStatus?: Status;
   /** Probe the port once before registering; refuse with PREFLIGHT_FAILED when it does not accept. */
   readonly preflight?: boolean;
+  /**
+   * The service has to be exclusive: makes it so, in the same write, when nothing is settled for it yet. EXCLUSIVE_CONFLICT when its
+   * settings say that it is not. Absent or false: whatever the service is.
+   */
+  readonly exclusive?: boolean;
 }
 
 /** A check whose open schedule fields take the registry's defaults. `script` only when `trusted`. */
@@ -141,6 +147,13 @@ export interface Registry extends CatalogueReader {
   /** Keyed by `serviceId`: one a service. */
   readonly policyDocuments: DocumentCollection<TrafficPolicy, StoredTrafficPolicy>;
   readonly webhooks: DocumentCollection<Webhook>;
+  /** Keyed by `serviceId`: one a service. */
+  readonly settingsDocuments: DocumentCollection<ServiceSettings, StoredServiceSettings>;
+  /**
+   * Makes another instance of an exclusive service active: `to`, or the next in line. Resolves to the new term, or to the present one
+   * when `to` is active already. SERVICE_NOT_EXCLUSIVE, INSTANCE_NOT_FOUND, or STANDBY_UNAVAILABLE when nobody could take over.
+   */
+  handOver(service: ServiceKey, to?: string): Promise<ExclusiveTerm>;
   /**
    * All of them in one commit, or none: readers see all at one revision. VALIDATION_FAILED or CONFLICT as of the collections; with
    * `dryRun` nothing is written.

@@ -4,6 +4,7 @@ import {
   type ExplainedEndpoint,
   type ExplainedState,
   type Instance,
+  isRoutableStatus,
   type Labels,
   matchesLabels,
   type StoredRoute,
@@ -111,9 +112,13 @@ function explainEndpoints(
   return explained;
 }
 
-function whyUnroutable({ intent, status, statusReason, effectiveWeight }: Instance): string {
+function whyUnroutable(instance: Instance): string {
+  const { intent, status, statusReason, effectiveWeight, exclusive } = instance;
   if (!intent.enabled) return 'disabled';
   if (intent.maintenance) return `in maintenance: ${intent.maintenance.reason}`;
+  if (exclusive?.role === 'standby' && isRoutableStatus(status)) {
+    return `standby of an exclusive service: ${exclusive.active ?? 'nobody'} is active, term ${exclusive.term}`;
+  }
   if (status === 'passing' && effectiveWeight <= 0) return 'its weight is 0';
   return statusReason === '' ? status : `${status}: ${statusReason}`;
 }

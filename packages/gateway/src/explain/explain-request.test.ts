@@ -158,6 +158,11 @@ describe('an explanation', () => {
         intent: { enabled: true, maintenance: { reason: 'disk' } },
       }),
       anInstance(12, { effectiveWeight: 0 }),
+      anInstance(13, {
+        routable: false,
+        exclusive: { role: 'standby', term: 7, active: 'i-1' },
+      }),
+      anInstance(14, { routable: false, exclusive: { role: 'standby', term: 9 } }),
     ]);
     const [destination] = gateway.explain(aRequest('http://a/web/')).destinations;
     const states = destination?.endpoints.map(({ port: at, state, reason }) => [at, state, reason]);
@@ -170,6 +175,8 @@ describe('an explanation', () => {
       [10, 'not-routable', 'disabled'],
       [11, 'not-routable', 'in maintenance: disk'],
       [12, 'not-routable', 'its weight is 0'],
+      [13, 'not-routable', 'standby of an exclusive service: i-1 is active, term 7'],
+      [14, 'not-routable', 'standby of an exclusive service: nobody is active, term 9'],
       [busy, 'draining', undefined],
     ]);
     expect(destination?.endpoints.at(-1)?.active).toBe(1);

@@ -37,6 +37,7 @@ export class SettableCatalogue implements CatalogueReader {
       instances: view.instances.length,
       routable: view.instances.length,
       protected: false,
+      exclusive: false,
     }));
   }
   view(service: { name: string }) {

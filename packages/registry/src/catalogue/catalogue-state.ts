@@ -1,5 +1,6 @@
 import {
   type DeregisterReason,
+  type ExclusiveTerm,
   type Intent,
   type Revision,
   type ServiceKey,
@@ -8,9 +9,12 @@ import {
   type Webhook,
 } from '@portolan/core';
 import { decodePolicy, decodeRoute, decodeWebhook } from '../codec/document-codec.ts';
+import { decodeSettings, type StoredTerm } from '../codec/exclusive-codec.ts';
+import { intentKey, statusKey } from '../codec/keys.ts';
 import { DocumentShelf } from './document-shelf.ts';
 import type { InstanceRecord } from './instance-record.ts';
 import { placeHash } from './place-index.ts';
+import { ShapeBook } from './registration-shape.ts';
 import { ServiceState } from './service-state.ts';
 
 /** Everything the catalogue holds, before anybody reads it: changed by `ChangeApplier` only. */
@@ -18,6 +22,10 @@ export class CatalogueState {
   readonly webhooks = new DocumentShelf<Webhook>(decodeWebhook);
   readonly routes = new DocumentShelf(decodeRoute);
   readonly policies = new DocumentShelf(decodePolicy);
+  readonly settings = new DocumentShelf(decodeSettings);
+  /** By service id; also of services that are not exclusive any more. */
+  readonly terms = new Map<string, StoredTerm & { readonly revision: Revision }>();
+  readonly shapes = new ShapeBook();
   readonly records = new Map<string, InstanceRecord>();
   readonly intents = new Map<string, { readonly intent: Intent; readonly revision: Revision }>();
   readonly services = new Map<string, ServiceState>();
@@ -36,6 +44,7 @@ export class CatalogueState {
     const present = this.services.get(id);
     if (present) return present;
     const state = new ServiceState(id, key);
+    state.exclusive = this.exclusiveTerm(id);
     this.services.set(id, state);
     this.tombstones.delete(id);
     return state;
@@ -44,9 +53,24 @@ export class CatalogueState {
   /** `namespace/id` of the instance at an address of a service. */
   occupant(state: ServiceState, address: string, port: number): string | undefined {
     return state.places.at(placeHash(address, port)).find((key) => {
-      const instance = this.records.get(key)?.instance;
-      return instance?.address === address && instance.port === port;
+      const record = this.records.get(key);
+      return record?.address === address && record.port === port;
     });
+  }
+
+  /** Undefined for a service that is not exclusive. */
+  exclusiveTerm(id: string): ExclusiveTerm | undefined {
+    if (this.settings.size === 0 || this.settings.get(id)?.exclusive !== true) return undefined;
+    const stored = this.terms.get(id);
+    if (!stored) return { term: 0 };
+    const { revision, ...term } = stored;
+    return { term: revision, ...term };
+  }
+
+  /** When it was last decided what each instance of an exclusive service is; 0 for any other service. */
+  exclusiveRevision(id: string): Revision {
+    const term = this.exclusiveTerm(id)?.term;
+    return term === undefined ? 0 : Math.max(this.settings.get(id)?.modifyRevision ?? 0, term);
   }
 
   /** Keeps the empty view of a service that is gone, and no more of them than `limit`. */
@@ -65,16 +89,19 @@ export class CatalogueState {
   /** Every store key that something in memory came from. */
   *knownKeys(): Generator<string> {
     for (const [key, record] of this.records) {
-      yield `instance/${key}`;
-      if (record.stored) yield `status/${key}`;
+      yield key;
+      if (record.stored) yield statusKey(key);
     }
-    for (const key of this.intents.keys()) yield `intent/${key}`;
+    for (const key of this.intents.keys()) yield intentKey(key);
     for (const state of this.services.values()) {
       if (state.protectedSinceMs !== undefined) yield `protection/${state.id}`;
     }
     for (const route of this.routes.list()) yield `route/${route.namespace}/${route.name}`;
     for (const policy of this.policies.list())
       yield `policy/${policy.namespace}/${policy.group}/${policy.service}`;
+    for (const { namespace, group, service } of this.settings.list())
+      yield `settings/${namespace}/${group}/${service}`;
+    for (const id of this.terms.keys()) yield `term/${id}`;
     for (const webhook of this.webhooks.list()) yield `webhook/${webhook.id}`;
     for (const name of this.namespaces.keys()) yield `namespace/${name}`;
     yield* this.damaged.keys();

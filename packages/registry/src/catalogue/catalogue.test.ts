@@ -117,8 +117,8 @@ describe('catalogue', () => {
     const { catalogue, displaced } = aCatalogue();
     catalogue.apply([instance('i1', 1, { port: 80 })]);
     catalogue.apply([instance('i2', 2, { port: 80 })]);
-    expect(displaced).toEqual(['default/i1']);
-    expect(catalogue.occupant(WEB, '10.0.0.1', 80)).toBe('default/i2');
+    expect(displaced).toEqual(['instance/default/i1']);
+    expect(catalogue.occupant(WEB, '10.0.0.1', 80)).toBe('instance/default/i2');
   });
 
   it('takes labels from the network that are called as an object calls its own', () => {
@@ -139,7 +139,7 @@ describe('catalogue', () => {
     catalogue.apply([instance('i1', 1), instance('i2', 2)]);
     const status = { status: 'critical', reason: '', protected: false, checks: {} } as const;
     catalogue.apply([put('status/default/i1', 3, encodeStatus(status))]);
-    catalogue.announceRemoval('default/i2', 'expired');
+    catalogue.announceRemoval('instance/default/i2', 'expired');
     catalogue.apply([{ key: 'instance/default/i2', revision: 4 }]);
     expect(catalogue.events.horizon).toBe(1);
     expect(catalogue.events.since(0)).toBeUndefined();

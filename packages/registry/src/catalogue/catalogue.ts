@@ -5,6 +5,7 @@ import {
   DEFAULT_INTENT,
   type DeregisterReason,
   type Entry,
+  type ExclusiveTerm,
   type Instance,
   type InstanceRef,
   type Intent,
@@ -12,6 +13,7 @@ import {
   type Revision,
   type Route,
   type ServiceKey,
+  type ServiceSettings,
   type ServiceSummary,
   type ServiceView,
   type StoredRoute,
@@ -20,7 +22,7 @@ import {
   type TrafficPolicy,
   type Webhook,
 } from '@portolan/core';
-import { refKey } from '../codec/keys.ts';
+import { intentKey, refKey } from '../codec/keys.ts';
 import { CatalogueState } from './catalogue-state.ts';
 import { CatalogueSubscribers } from './catalogue-subscribers.ts';
 import { type Batch, ChangeApplier, newBatch } from './change-applier.ts';
@@ -78,6 +80,10 @@ export class Catalogue implements CatalogueReader {
 
   get routeShelf(): DocumentShelf<Route> {
     return this.#state.routes;
+  }
+
+  get settingsShelf(): DocumentShelf<ServiceSettings> {
+    return this.#state.settings;
   }
 
   get revision(): Revision {
@@ -204,7 +210,22 @@ export class Catalogue implements CatalogueReader {
   }
 
   intentRevision(key: string): Revision {
-    return this.#state.intents.get(key)?.revision ?? this.#state.damaged.get(`intent/${key}`) ?? 0;
+    return this.#state.intents.get(key)?.revision ?? this.#state.damaged.get(intentKey(key)) ?? 0;
+  }
+
+  /** Undefined for a service that is not exclusive. */
+  exclusiveTerm(id: string): ExclusiveTerm | undefined {
+    return this.#state.exclusiveTerm(id);
+  }
+
+  /** Of the stored term, also when the service is not exclusive any more; 0 when there is none. */
+  termRevision(id: string): Revision {
+    return this.#state.terms.get(id)?.revision ?? this.#state.damaged.get(`term/${id}`) ?? 0;
+  }
+
+  settingsRevision(id: string): Revision {
+    const settings = this.#state.settings.get(id);
+    return settings?.modifyRevision ?? this.#state.damaged.get(`settings/${id}`) ?? 0;
   }
 
   namespaceRevision(name: string): Revision {
@@ -226,6 +247,7 @@ export class Catalogue implements CatalogueReader {
         instances: state.view.count,
         routable: state.routable,
         protected: state.protectedSinceMs !== undefined,
+        exclusive: state.exclusive !== undefined,
       });
     }
     return summaries;

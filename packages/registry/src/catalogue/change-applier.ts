@@ -8,14 +8,15 @@ import {
   type RegistryEvent,
   type Revision,
 } from '@portolan/core';
-import { parseStoreKey, type StoreKey } from '../codec/keys.ts';
-import { decodeRegistration } from '../codec/registration-codec.ts';
+import { idOf, parseStoreKey, type StoreKey } from '../codec/keys.ts';
+import { decodeParts } from '../codec/registration-codec.ts';
 import {
   decodeIntent,
   decodeProtection,
   decodeStatus,
   type StoredStatus,
 } from '../codec/status-codec.ts';
+import { applyExclusive, roleIn } from '../exclusive/apply-exclusive.ts';
 import type { CatalogueState } from './catalogue-state.ts';
 import { instanceEvents } from './instance-events.ts';
 import { InstanceRecord, type InstanceTouch, type RecordDelta } from './instance-record.ts';
@@ -116,6 +117,18 @@ export class ChangeApplier {
         batch.policies = true;
         return;
       }
+      case 'settings':
+      case 'term': {
+        const stamp = { revision, atMs };
+        batch.events.push(...applyExclusive(this.#state, { kind, key }, entry, stamp));
+        const state = this.#state.services.get(key);
+        const term = this.#state.exclusiveTerm(key);
+        if (!state || (!state.exclusive && !term)) return;
+        state.exclusive = term;
+        for (const key of state.members()) touchOf(touches, key);
+        batch.touched.set(key, state);
+        return;
+      }
       case 'webhook':
         if (entry) this.#state.webhooks.put(key, entry);
         else this.#state.webhooks.delete(key);
@@ -155,6 +168,7 @@ export class ChangeApplier {
     this.#state.removalReasons.delete(key);
     if (!before) return;
     this.#state.records.delete(key);
+    this.#state.shapes.release(before.shape);
     const state = this.#state.serviceOf(before.service);
     this.#leaveService(state, before, batch);
     const reason = announced ?? 'requested';
@@ -171,13 +185,14 @@ export class ChangeApplier {
     if (batch.early.size > 0) this.#addEarly(key, touch, batch);
     let after: InstanceRecord;
     try {
-      after = this.#nextRecord(key, before, touch, batch.silent);
+      after = this.#nextRecord(key, before, touch);
     } catch (error) {
       const change = entry ?? touch.status;
       if (change) this.#reportDamage({ key: change.key, revision: change.modifyRevision }, error);
       return;
     }
     this.#state.records.set(key, after);
+    if (before && entry) this.#state.shapes.release(before.shape);
     const state = this.#state.serviceOf(after.service);
     if (before && before.service !== state.key) {
       this.#leaveService(this.#state.serviceOf(before.service), before, batch);
@@ -214,7 +229,7 @@ export class ChangeApplier {
   /** Who else stands at its address and port. Only where the hash finds somebody do addresses have to be looked at. */
   #holderOf(state: ServiceState, after: InstanceRecord): string | undefined {
     if (state.places.at(after.place).length === 0) return undefined;
-    const { address, port } = after.instance;
+    const { address, port } = after;
     const holder = this.#state.occupant(state, address, port);
     return holder === after.key ? undefined : holder;
   }
@@ -223,33 +238,39 @@ export class ChangeApplier {
     key: string,
     before: InstanceRecord | undefined,
     touch: InstanceTouch,
-    silent: boolean,
   ): InstanceRecord {
     const entry = touch.registration;
-    const value = entry?.value ?? before?.value;
-    if (value === undefined) throw new Error(`no registration for ${key}`);
-    const registration = decodeRegistration(key, value);
+    const facts = entry ? this.#factsOf(key, entry.value) : before;
+    if (!facts) throw new Error(`no registration for ${key}`);
     let stored: StoredStatus | undefined = before?.stored;
     let statusRevision = before?.statusRevision ?? 0;
     if (touch.status === null) stored = undefined;
     else if (touch.status) stored = this.#statusOf(touch.status);
     if (touch.status !== undefined) statusRevision = touch.status?.modifyRevision ?? 0;
     const intent = this.#state.intents.get(key);
-    const record = new InstanceRecord({
+    const service = this.#state.serviceOf(facts.service);
+    return new InstanceRecord({
       key,
-      service: this.#state.serviceOf(registration.service).key,
-      value,
-      registration,
+      service: service.key,
+      address: facts.address,
+      port: facts.port,
+      registeredAtMs: facts.registeredAtMs,
+      shape: facts.shape,
       createRevision: entry?.createRevision ?? before?.createRevision ?? 0,
       registrationRevision: entry?.modifyRevision ?? before?.registrationRevision ?? 0,
       stored,
       statusRevision,
       intent: intent?.intent ?? DEFAULT_INTENT,
       intentRevision: intent?.revision ?? 0,
+      exclusive: service.exclusive && roleIn(service.exclusive, idOf(key)),
+      exclusiveRevision: this.#state.exclusiveRevision(service.id),
     });
-    // Whoever is told of the change wants to see it. At the start nobody is told.
-    if (!silent) record.make(registration);
-    return record;
+  }
+
+  /** Holds the shape for the record that is made with it. */
+  #factsOf(key: string, value: string) {
+    const { shape: text, ...facts } = decodeParts(key, value);
+    return { ...facts, shape: this.#state.shapes.hold(text) };
   }
 
   /** A damaged status must not take its instance with it: health is found out again. */

@@ -1,20 +1,19 @@
 import {
   type Entry,
+  type ExclusiveRole,
   type Instance,
   type Intent,
   isHostName,
   isRoutableStatus,
   type LeaseSpec,
-  type Registration,
   type Revision,
   type ServiceKey,
   type Status,
-  toLabels,
-  worstStatus,
 } from '@portolan/core';
-import { decodeRegistration } from '../codec/registration-codec.ts';
+import { idOf } from '../codec/keys.ts';
 import type { StoredStatus } from '../codec/status-codec.ts';
 import { placeHash } from './place-index.ts';
+import type { RegistrationShape, SharedShape } from './registration-shape.ts';
 
 /** What a commit batch did to one instance. */
 export interface RecordDelta {
@@ -30,65 +29,82 @@ export interface InstanceTouch {
 }
 
 export interface RecordParts {
-  /** `namespace/id`. */
+  /** Of `refKey`. */
   readonly key: string;
   /** The one object of this service that all its instances share. */
   readonly service: ServiceKey;
-  /** As stored. */
-  readonly value: string;
-  readonly registration: Registration;
+  readonly address: string;
+  readonly port: number;
+  readonly registeredAtMs: number;
+  readonly shape: SharedShape;
   readonly createRevision: Revision;
   readonly registrationRevision: Revision;
   readonly stored: StoredStatus | undefined;
   readonly statusRevision: Revision;
   readonly intent: Intent;
   readonly intentRevision: Revision;
+  /** Present in an exclusive service. */
+  readonly exclusive?: ExclusiveRole | undefined;
+  readonly exclusiveRevision?: Revision;
 }
 
 /**
- * Everything the catalogue knows of one instance. Replaced, never changed. Of a million of them few are looked at, so that the
- * registration stays the text that is stored, and the instance is made from it when somebody asks; whoever holds it keeps it.
+ * Everything the catalogue knows of one instance. Replaced, never changed. There are a million of them and few are looked at: what
+ * they say alike they share, and an instance as readers see it is made when somebody asks.
  */
 export class InstanceRecord {
   readonly key: string;
   readonly service: ServiceKey;
-  readonly value: string;
-  /** Of address and port. */
-  readonly place: number;
-  readonly isName: boolean;
-  readonly hasChecks: boolean;
-  readonly lease: LeaseSpec | undefined;
+  readonly address: string;
+  readonly port: number;
+  readonly registeredAtMs: number;
+  readonly shape: SharedShape;
   readonly status: Status;
   readonly routable: boolean;
   readonly intent: Intent;
   readonly stored: StoredStatus | undefined;
+  readonly exclusive: ExclusiveRole | undefined;
   readonly createRevision: Revision;
   /** Revision of the stored registration: the guard of every write. */
   readonly registrationRevision: Revision;
   readonly statusRevision: Revision;
-  readonly intentRevision: Revision;
-  #made: WeakRef<Instance> | undefined = undefined;
+  readonly modifyRevision: Revision;
+  #held: WeakRef<Instance> | undefined = undefined;
 
   constructor(parts: RecordParts) {
-    const { registration, stored, intent } = parts;
+    const { shape, stored, intent, exclusive } = parts;
     this.key = parts.key;
     this.service = parts.service;
-    this.value = parts.value;
-    this.place = placeHash(registration.address, registration.port);
-    this.isName = isHostName(registration.address);
-    this.hasChecks = registration.checks.length > 0;
-    this.lease = registration.lease && sharedLease(registration.lease);
-    this.status = stored?.status ?? firstStatus(registration);
+    this.address = parts.address;
+    this.port = parts.port;
+    this.registeredAtMs = parts.registeredAtMs;
+    this.shape = shape;
+    this.status = stored?.status ?? shape.firstStatus;
     this.intent = intent;
     this.routable =
       (isRoutableStatus(this.status) || stored?.protected === true) &&
       intent.enabled &&
-      intent.maintenance === undefined;
+      intent.maintenance === undefined &&
+      exclusive?.role !== 'standby';
     this.stored = stored;
+    this.exclusive = exclusive;
     this.createRevision = parts.createRevision;
     this.registrationRevision = parts.registrationRevision;
     this.statusRevision = parts.statusRevision;
-    this.intentRevision = parts.intentRevision;
+    this.modifyRevision = Math.max(
+      parts.registrationRevision,
+      parts.statusRevision,
+      parts.intentRevision,
+      parts.exclusiveRevision ?? 0,
+    );
+  }
+
+  get lease(): LeaseSpec | undefined {
+    return this.shape.lease;
+  }
+
+  get hasChecks(): boolean {
+    return this.shape.checks.length > 0;
   }
 
   get protected(): boolean {
@@ -100,74 +116,58 @@ export class InstanceRecord {
     return isRoutableStatus(this.status) && !this.protected;
   }
 
-  get modifyRevision(): Revision {
-    return Math.max(this.registrationRevision, this.statusRevision, this.intentRevision);
+  /** Whether its address is a host name. */
+  get isNamed(): boolean {
+    return isHostName(this.address);
   }
 
-  /** The same object for as long as anybody holds it. */
+  /** Hash of address and port. */
+  get place(): number {
+    return placeHash(this.address, this.port);
+  }
+
+  /** Made at each call, unless somebody holds what `hold` gave. */
   get instance(): Instance {
-    return this.#made?.deref() ?? this.make(decodeRegistration(this.key, this.value));
+    return this.#held?.deref() ?? toInstance(this);
   }
 
-  /** Makes the instance of its registration, where that is at hand anyway. */
-  make(registration: Registration): Instance {
-    const instance = toInstance(this, registration);
-    this.#made = new WeakRef(instance);
+  /** The same object for as long as anybody holds it: of views, whose readers look for what changed. */
+  hold(): Instance {
+    const held = this.#held?.deref();
+    if (held) return held;
+    const instance = toInstance(this);
+    this.#held = new WeakRef(instance);
     return instance;
   }
 }
 
-function toInstance(record: InstanceRecord, registration: Registration): Instance {
-  const { stored, intent } = record;
-  const { tags, metadata, lease } = registration;
+function toInstance(record: InstanceRecord): Instance {
+  const { shape, stored, intent, exclusive } = record;
   return {
-    id: registration.id,
+    id: idOf(record.key),
     service: record.service,
-    address: registration.address,
-    port: registration.port,
-    tags,
-    metadata,
-    weight: registration.weight,
-    ...(lease === undefined ? undefined : { lease }),
-    checks: registration.checks,
-    initialStatus: registration.initialStatus,
-    registeredAtMs: registration.registeredAtMs,
-    labels: tags.length === 0 ? metadata : toLabels(tags, metadata),
+    address: record.address,
+    port: record.port,
+    tags: shape.tags,
+    metadata: shape.metadata,
+    weight: shape.weight,
+    ...(shape.lease === undefined ? undefined : { lease: shape.lease }),
+    checks: shape.checks,
+    initialStatus: shape.initialStatus,
+    registeredAtMs: record.registeredAtMs,
+    labels: shape.labels,
     status: record.status,
-    statusReason: stored?.reason ?? firstReason(registration),
+    statusReason: stored?.reason ?? firstReason(shape),
     intent,
-    effectiveWeight: intent.weight ?? registration.weight,
+    effectiveWeight: intent.weight ?? shape.weight,
     routable: record.routable,
     protected: record.protected,
+    ...(exclusive === undefined ? undefined : { exclusive }),
     createRevision: record.createRevision,
     modifyRevision: record.modifyRevision,
   };
 }
 
-const MAX_SHARED_LEASES = 1_000;
-const sharedLeases = new Map<string, LeaseSpec>();
-
-/** Nearly all instances have one of a few leases. */
-function sharedLease(lease: LeaseSpec): LeaseSpec {
-  const key = `${lease.profile} ${lease.heartbeatMs} ${lease.ttlMs}`;
-  const shared = sharedLeases.get(key);
-  if (shared) return shared;
-  if (sharedLeases.size < MAX_SHARED_LEASES) sharedLeases.set(key, lease);
-  return lease;
-}
-
-/** Status of an instance that nobody has asked or heard yet (rule 2). */
-export function firstStatus(registration: Registration): Status {
-  const { checks, initialStatus } = registration;
-  if (checks.length === 0) return initialStatus;
-  return worstStatus(checks.map((check) => firstCheckStatus(registration, check.probe.kind)));
-}
-
-/** A ttl check starts at what the registrant claims; anything we can ask ourselves is asked first. */
-export function firstCheckStatus(registration: Registration, kind: string): Status {
-  return kind === 'ttl' ? registration.initialStatus : 'unknown';
-}
-
-export function firstReason(registration: Registration): string {
-  return registration.checks.length === 0 ? 'as registered' : 'waiting for the first probe';
+export function firstReason({ checks }: Pick<RegistrationShape, 'checks'>): string {
+  return checks.length === 0 ? 'as registered' : 'waiting for the first probe';
 }

@@ -1,4 +1,4 @@
-import type { Instance, Revision, ServiceKey, ServiceView } from '@portolan/core';
+import type { ExclusiveTerm, Instance, Revision, ServiceKey, ServiceView } from '@portolan/core';
 import type { InstanceRecord } from './instance-record.ts';
 import { PlaceIndex } from './place-index.ts';
 
@@ -18,6 +18,8 @@ export class ServiceState {
   named = 0;
   /** Epoch milliseconds since when mass-loss protection is on. */
   protectedSinceMs: number | undefined = undefined;
+  /** Present while the service is exclusive. */
+  exclusive: ExclusiveTerm | undefined = undefined;
   /** Who holds which address and port, by the instance's `namespace/id`. */
   readonly places = new PlaceIndex();
   /** Key to its new record, or undefined when it left; taken into the view by `rebuild`. */
@@ -36,26 +38,28 @@ export class ServiceState {
     if (key !== undefined) this.#pending.set(key, after);
   }
 
+  /** Keys of all its instances, those of changes that `rebuild` has not taken yet included. */
+  *members(): Generator<string> {
+    for (const { key } of this.view.records) if (!this.#pending.has(key)) yield key;
+    for (const [key, record] of this.#pending) if (record) yield key;
+  }
+
   /** Makes the next view: O(instances) copying, and a sort of the changes only. */
   rebuild(revision: Revision): void {
     const records = mergeChanges(this.view.records, this.#pending);
     this.#pending.clear();
-    this.view = new RecordView(
-      this.key,
-      revision,
-      records,
-      this.named > 0,
-      this.protectedSinceMs === undefined
-        ? undefined
-        : { sinceMs: this.protectedSinceMs, kept: this.protected },
-    );
+    const { exclusive, protectedSinceMs: sinceMs } = this;
+    this.view = new RecordView(this.key, revision, records, this.named > 0, {
+      ...(exclusive === undefined ? undefined : { exclusive }),
+      ...(sinceMs === undefined ? undefined : { protection: { sinceMs, kept: this.protected } }),
+    });
   }
 
   #count(record: InstanceRecord, by: 1 | -1): void {
     if (record.routable) this.routable += by;
     if (record.protected) this.protected += by;
     if (record.isHealthy) this.healthy += by;
-    if (record.isName) this.named += by;
+    if (record.isNamed) this.named += by;
   }
 }
 
@@ -65,7 +69,8 @@ export class RecordView implements ServiceView {
   readonly revision: Revision;
   readonly records: readonly InstanceRecord[];
   readonly named: boolean;
-  declare readonly protection?: { readonly sinceMs: number; readonly kept: number };
+  declare readonly protection?: NonNullable<ServiceView['protection']>;
+  declare readonly exclusive?: ExclusiveTerm;
   #made: WeakRef<readonly Instance[]> | undefined = undefined;
 
   constructor(
@@ -73,13 +78,14 @@ export class RecordView implements ServiceView {
     revision: Revision,
     records: readonly InstanceRecord[],
     named: boolean,
-    protection?: { readonly sinceMs: number; readonly kept: number },
+    { protection, exclusive }: Pick<ServiceView, 'protection' | 'exclusive'> = {},
   ) {
     this.service = service;
     this.revision = revision;
     this.records = records;
     this.named = named;
     if (protection !== undefined) this.protection = protection;
+    if (exclusive !== undefined) this.exclusive = exclusive;
   }
 
   get count(): number {
@@ -89,7 +95,7 @@ export class RecordView implements ServiceView {
   get instances(): readonly Instance[] {
     const made = this.#made?.deref();
     if (made) return made;
-    const instances = this.records.map((record) => record.instance);
+    const instances = this.records.map((record) => record.hold());
     this.#made = new WeakRef(instances);
     return instances;
   }

@@ -9,12 +9,14 @@ import {
 import { seededRandom, settle, TurnableClock } from '@portolan/testing';
 import { describe, expect, it } from 'vitest';
 import { InstanceRecord } from '../catalogue/instance-record.ts';
-import { encodeRegistration } from '../codec/registration-codec.ts';
+import { shapeOf } from '../catalogue/registration-shape.ts';
+import { refKey } from '../codec/keys.ts';
 import { DEFAULT_REGISTRY_OPTIONS } from '../options/registry-options.ts';
 import { createRegistryMetrics } from '../telemetry/registry-metrics.ts';
 import { CheckScheduler } from './check-scheduler.ts';
 
 const SERVICE = { namespace: 'default', group: 'default', name: 'web' };
+const KEY_A = refKey({ namespace: 'default', id: 'a' });
 const PASSING: ProbeResult = { status: 'passing', output: 'ok', durationMs: 1 };
 const CRITICAL: ProbeResult = { status: 'critical', output: 'no', durationMs: 1 };
 
@@ -42,10 +44,12 @@ function aRecord(id: string, spec: Partial<CheckSpec> = {}): InstanceRecord {
     registeredAtMs: 0,
   };
   return new InstanceRecord({
-    key: `default/${id}`,
+    key: refKey({ namespace: 'default', id }),
     service: SERVICE,
-    value: encodeRegistration(registration),
-    registration,
+    address: registration.address,
+    port: registration.port,
+    registeredAtMs: registration.registeredAtMs,
+    shape: shapeOf(registration),
     createRevision: 1,
     registrationRevision: 1,
     stored: undefined,
@@ -63,6 +67,7 @@ function aScheduler(check: HealthProbe['check'], options = {}) {
     revision: () => 0,
     protectedServices: () => 0,
     damaged: () => 0,
+    exclusive: () => ({ services: 0, vacant: 0 }),
     statuses: () => ({}),
   });
   const scheduler = new CheckScheduler(
@@ -87,17 +92,17 @@ describe('check scheduler', () => {
     const { clock, scheduler, changed, add } = aScheduler(async () => answer, { jitterShare: 0 });
     add(aRecord('a'));
     await clock.advance(20);
-    expect(scheduler.states('default/a')[0]?.status).toBe('passing');
+    expect(scheduler.states(KEY_A)[0]?.status).toBe('passing');
     answer = CRITICAL;
     await clock.advance(2_000);
-    expect(scheduler.states('default/a')[0]?.status).toBe('passing');
+    expect(scheduler.states(KEY_A)[0]?.status).toBe('passing');
     await clock.advance(1_000);
-    expect(scheduler.states('default/a')[0]?.status).toBe('critical');
+    expect(scheduler.states(KEY_A)[0]?.status).toBe('critical');
     answer = PASSING;
     await clock.advance(1_000);
-    expect(scheduler.states('default/a')[0]?.status).toBe('critical');
+    expect(scheduler.states(KEY_A)[0]?.status).toBe('critical');
     await clock.advance(1_000);
-    expect(scheduler.states('default/a')[0]?.status).toBe('passing');
+    expect(scheduler.states(KEY_A)[0]?.status).toBe('passing');
     expect(changed).toHaveLength(3);
     scheduler.close();
     expect(clock.pending).toBe(0);
@@ -131,7 +136,7 @@ describe('check scheduler', () => {
     add(aRecord('a'));
     await clock.advance(10_000);
     expect(most).toBe(1);
-    expect(scheduler.states('default/a')[0]).toMatchObject({
+    expect(scheduler.states(KEY_A)[0]).toMatchObject({
       status: 'critical',
       output: 'no answer within 500 ms',
     });
@@ -148,10 +153,10 @@ describe('check scheduler', () => {
     add(aRecord('a'));
     await clock.advance(5_000);
     expect(late.length).toBeGreaterThanOrEqual(4);
-    expect(scheduler.states('default/a')[0]?.status).toBe('critical');
+    expect(scheduler.states(KEY_A)[0]?.status).toBe('critical');
     for (const answer of late.slice(0, 3)) answer(PASSING);
     await settle();
-    expect(scheduler.states('default/a')[0]?.consecutiveSuccesses).toBe(0);
+    expect(scheduler.states(KEY_A)[0]?.consecutiveSuccesses).toBe(0);
     scheduler.close();
   });
 
@@ -165,7 +170,7 @@ describe('check scheduler', () => {
     await clock.advance(3_500);
     expect(calls).toBeGreaterThanOrEqual(3);
     expect(changed).toEqual([]);
-    expect(scheduler.states('default/a')[0]?.status).toBe('unknown');
+    expect(scheduler.states(KEY_A)[0]?.status).toBe('unknown');
     scheduler.close();
   });
 

@@ -9,11 +9,8 @@ import {
   reduceCheck,
   type Status,
 } from '@portolan/core';
-import {
-  firstCheckStatus,
-  type InstanceRecord,
-  type RecordDelta,
-} from '../catalogue/instance-record.ts';
+import type { InstanceRecord, RecordDelta } from '../catalogue/instance-record.ts';
+import { firstCheckStatus } from '../catalogue/registration-shape.ts';
 import type { CheckOptions } from '../options/registry-options.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
 import { TimerWheel } from '../time/timer-wheel.ts';

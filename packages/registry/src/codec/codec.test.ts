@@ -1,7 +1,8 @@
 import type { Registration } from '@portolan/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeRegistration, encodeRegistration } from './registration-codec.ts';
+import { refKey } from './keys.ts';
+import { decodeParts, decodeShape, encodeRegistration } from './registration-codec.ts';
 import { decodeIntent, decodeProtection, decodeStatus, encodeStatus } from './status-codec.ts';
 import { DamagedValue } from './stored-value.ts';
 
@@ -29,32 +30,48 @@ const registration: Registration = {
   registeredAtMs: 7,
 };
 
-/** Where metadata stand in a stored registration. */
-const METADATA = 6;
+const KEY = refKey({ namespace: 'default', id: 'i1' });
+
+/** What the catalogue makes of a stored registration. */
+function decoded(value: string) {
+  const { shape, ...parts } = decodeParts(KEY, value);
+  return { ...parts, ...decodeShape(shape) };
+}
+
+function withoutId({ id, ...rest }: Registration) {
+  return rest;
+}
 
 describe('stored values', () => {
   it('come back as they went in', () => {
-    const back = decodeRegistration('default/i1', encodeRegistration(registration));
+    const back = decoded(encodeRegistration(registration));
     expect(JSON.stringify(back.metadata)).toBe('{"__proto__":"x"}');
-    expect({ ...back, metadata: {} }).toEqual({ ...registration, metadata: {} });
+    expect({ ...back, metadata: {} }).toEqual({ ...withoutId(registration), metadata: {} });
+    const { service } = registration;
+    const other = { ...registration, service: { ...service, group: 'blue' }, metadata: {} };
+    expect(decoded(encodeRegistration(other))).toEqual(withoutId(other));
     const status = { status: 'warning', reason: 'r', protected: true, checks: { port: 'passing' } };
     expect(decodeStatus(encodeStatus(status as never))).toEqual(status);
   });
 
+  it('share a shape word for word where only place and time differ', () => {
+    const one = decodeParts(KEY, encodeRegistration(registration));
+    const other = { ...registration, address: '10.0.0.9', port: 81, registeredAtMs: 9 };
+    expect(decodeParts(KEY, encodeRegistration(other)).shape).toBe(one.shape);
+  });
+
   it('of another version, shape or no JSON at all are loudly damaged', () => {
-    const decodeInstance = (value: string) => decodeRegistration('default/i1', value);
-    for (const decode of [decodeInstance, decodeStatus, decodeIntent, decodeProtection]) {
+    for (const decode of [decoded, decodeStatus, decodeIntent, decodeProtection]) {
       for (const value of [
         '',
         'null',
         '[]',
-        '[3]',
-        '[2,"web"]',
         '1',
         '{}',
         '{"v":2}',
         '{"v":1}',
         '{"v":1,',
+        '2 3 [1]',
       ]) {
         expect(() => decode(value)).toThrow(DamagedValue);
       }
@@ -65,25 +82,30 @@ describe('stored values', () => {
     const text = encodeRegistration(registration);
     fc.assert(
       fc.property(fc.integer({ min: 0, max: text.length - 1 }), (at) => {
-        expect(() => decodeRegistration('default/i1', text.slice(0, at))).toThrow(DamagedValue);
+        expect(() => decoded(text.slice(0, at))).toThrow(DamagedValue);
       }),
     );
-    const fields = JSON.parse(text) as unknown[];
+    const { shape } = decodeParts(KEY, text);
+    const head = text.slice(0, -shape.length);
+    const fields = JSON.parse(shape) as unknown[];
     for (const at of fields.keys()) {
-      const bad = JSON.stringify(fields.with(at, at === METADATA ? { no: 1 } : { no: 'such' }));
-      expect(() => decodeRegistration('default/i1', bad), `${at}`).toThrow(DamagedValue);
+      const bad = JSON.stringify(fields.with(at, { no: 1 }));
+      expect(() => decoded(head + bad), `${at}`).toThrow(DamagedValue);
+    }
+    const [, name] = /^2 \d+ (\[.*\])$/.exec(head) ?? [];
+    const parts = JSON.parse(name ?? '') as unknown[];
+    for (const at of parts.keys()) {
+      const bad = JSON.stringify(parts.with(at, { no: 1 }));
+      expect(() => decoded(`2 ${bad.length} ${bad}${shape}`), `${at}`).toThrow(DamagedValue);
     }
   });
 
   it('of the first layout are read as well', () => {
-    const { service } = registration;
-    const old = JSON.stringify({ v: 1, ...registration, metadata: { a: 'b' } });
-    const back = decodeRegistration('default/i1', old);
-    expect(back).toEqual({ ...registration, metadata: { a: 'b' } });
-    const group = { ...registration, service: { ...service, group: 'blue' }, metadata: {} };
-    expect(decodeRegistration('default/i1', encodeRegistration(group))).toEqual(group);
-    expect(() => decodeRegistration('default/i1', old.replace('"port":80', '"port":"80"'))).toThrow(
-      DamagedValue,
-    );
+    const old = { v: 1, ...registration, metadata: { a: 'b' } };
+    expect(decoded(JSON.stringify(old))).toEqual({
+      ...withoutId(registration),
+      metadata: { a: 'b' },
+    });
+    expect(() => decoded(JSON.stringify({ ...old, port: '80' }))).toThrow(DamagedValue);
   });
 });

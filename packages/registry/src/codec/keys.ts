@@ -1,6 +1,6 @@
 import type { InstanceRef, ServiceKey } from '@portolan/core';
 
-/** What a store key speaks of. `key` is the part after the kind: `namespace/id`, `namespace/name`, … */
+/** What a store key speaks of. `key` is the `refKey` of an instance, else the part after the kind: `namespace/name`, … */
 export interface StoreKey {
   readonly kind: StoreKeyKind;
   readonly key: string;
@@ -15,35 +15,52 @@ const KINDS = [
   'policy',
   'webhook',
   'namespace',
+  'settings',
+  // After all it speaks of, in the order of keys: a snapshot's term is restored when its instance is there.
+  'term',
 ] as const;
 
 export type StoreKeyKind = (typeof KINDS)[number];
 
-/** The name of an instance inside the registry; ids hold no slash, so it is unambiguous. */
+const REF_KIND = 'instance/';
+
+/**
+ * The name of an instance inside the registry, `instance/namespace/id`: the key its registration is stored under, so that a million
+ * names are in memory once. Ids hold no slash, so it is unambiguous.
+ */
 export function refKey(ref: InstanceRef): string {
-  return `${ref.namespace}/${ref.id}`;
+  return `${REF_KIND}${ref.namespace}/${ref.id}`;
+}
+
+/** Id of a `refKey`. */
+export function idOf(key: string): string {
+  return key.slice(key.indexOf('/', REF_KIND.length) + 1);
 }
 
 /** The reverse of `refKey`. */
 export function fromRefKey(key: string): InstanceRef {
-  const at = key.indexOf('/');
-  return { namespace: key.slice(0, at), id: key.slice(at + 1) };
+  const at = key.indexOf('/', REF_KIND.length);
+  return { namespace: key.slice(REF_KIND.length, at), id: key.slice(at + 1) };
 }
 
-export function instanceKey(ref: string): string {
-  return `instance/${ref}`;
+export function statusKey(key: string): string {
+  return `status/${key.slice(REF_KIND.length)}`;
 }
 
-export function statusKey(ref: string): string {
-  return `status/${ref}`;
-}
-
-export function intentKey(ref: string): string {
-  return `intent/${ref}`;
+export function intentKey(key: string): string {
+  return `intent/${key.slice(REF_KIND.length)}`;
 }
 
 export function protectionKey(service: ServiceKey): string {
   return `protection/${service.namespace}/${service.group}/${service.name}`;
+}
+
+export function settingsKey(service: ServiceKey): string {
+  return `settings/${service.namespace}/${service.group}/${service.name}`;
+}
+
+export function termKey(service: ServiceKey): string {
+  return `term/${service.namespace}/${service.group}/${service.name}`;
 }
 
 export function namespaceKey(name: string): string {
@@ -54,5 +71,8 @@ export function namespaceKey(name: string): string {
 export function parseStoreKey(key: string): StoreKey | undefined {
   const at = key.indexOf('/');
   const kind = KINDS.find((known) => known.length === at && key.startsWith(known));
-  return kind && { kind, key: key.slice(at + 1) };
+  if (kind === undefined) return undefined;
+  const rest = key.slice(at + 1);
+  if (kind === 'instance') return { kind, key };
+  return { kind, key: kind === 'status' || kind === 'intent' ? `${REF_KIND}${rest}` : rest };
 }

@@ -7,6 +7,7 @@ import {
   type ServiceKey,
   type Status,
 } from '@portolan/core';
+import type { RegistrationShape } from '../catalogue/registration-shape.ts';
 import { fromRefKey } from './keys.ts';
 import {
   asObject,
@@ -30,57 +31,89 @@ const NO_CHECKS: readonly CheckSpec[] = Object.freeze([]);
 const NO_TAGS: readonly string[] = Object.freeze([]);
 const NO_METADATA: Readonly<Record<string, string>> = Object.freeze({});
 
-/** Second layout, as short as it can be: a million of them are in memory. Namespace and id are in the key. */
-const LAYOUT = 2;
+/** Second layout: `2`, the length of what tells the instance from others, that as JSON, and what it may share with others. */
+const LAYOUT = '2 ';
+
+/** What tells an instance from others, and the text of its shape. */
+export interface RegistrationParts
+  extends Pick<Registration, 'service' | 'address' | 'port' | 'registeredAtMs'> {
+  readonly shape: string;
+}
 
 export function encodeRegistration(registration: Registration): string {
-  const { service, lease } = registration;
+  const { service, address, port, registeredAtMs } = registration;
+  const name = service.group === DEFAULT_GROUP ? service.name : [service.group, service.name];
+  const head = JSON.stringify([name, address, port, registeredAtMs]);
+  return `${LAYOUT}${head.length} ${head}${encodeShape(registration)}`;
+}
+
+function encodeShape({
+  tags,
+  metadata,
+  weight,
+  lease,
+  checks,
+  initialStatus,
+}: Registration): string {
   return JSON.stringify([
-    LAYOUT,
-    service.group === DEFAULT_GROUP ? service.name : [service.group, service.name],
-    registration.address,
-    registration.port,
-    registration.weight,
-    registration.tags,
-    registration.metadata,
+    weight,
+    tags,
+    metadata,
     lease === undefined ? 0 : [PROFILES.indexOf(lease.profile), lease.heartbeatMs, lease.ttlMs],
-    registration.checks,
-    STATUSES.indexOf(registration.initialStatus),
-    registration.registeredAtMs,
+    checks,
+    STATUSES.indexOf(initialStatus),
   ]);
 }
 
-/** Of the value under `instance/{key}`. Throws `DamagedValue`. Empty lists and maps are shared. */
-export function decodeRegistration(key: string, value: string): Registration {
-  if (!value.startsWith('[')) return decodeObject(value);
+/** Of the value under `key`. Throws `DamagedValue`; what is wrong with the shape is found by `decodeShape`. */
+export function decodeParts(key: string, value: string): RegistrationParts {
+  if (!value.startsWith(LAYOUT)) return toParts(decodeObject(value));
+  const headAt = value.indexOf(' ', LAYOUT.length) + 1;
+  const length = Number(value.slice(LAYOUT.length, headAt - 1));
+  const fields = parseList(value.slice(headAt, headAt + length), 4);
+  const [service, address, port, at] = fields;
+  const named = { service, address, port, at };
+  return {
+    service: serviceOf(fromRefKey(key).namespace, named),
+    address: stringField(named, 'address'),
+    port: numberField(named, 'port'),
+    registeredAtMs: numberField(named, 'at'),
+    shape: value.slice(headAt + length),
+  };
+}
+
+/** Throws `DamagedValue`. Empty lists and maps are shared. */
+export function decodeShape(text: string): RegistrationShape {
+  const [weight, tags, metadata, lease, checks, status] = parseList(text, 6);
+  const named = { weight, tags, metadata, checks };
+  const initialStatus = STATUSES[status as number];
+  if (initialStatus === undefined) throw new DamagedValue('status is none that is known');
+  return {
+    weight: numberField(named, 'weight'),
+    tags: sharedTags(stringListField(named, 'tags')),
+    metadata: sharedMetadata(stringMapField(named, 'metadata')),
+    lease: lease === 0 ? undefined : leaseOf(lease),
+    checks: sharedChecks(listField(named, 'checks')),
+    initialStatus,
+  };
+}
+
+function parseList(text: string, length: number): readonly unknown[] {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(value);
+    parsed = JSON.parse(text);
   } catch {
     throw new DamagedValue('not JSON');
   }
-  const fields = parsed as readonly unknown[];
-  if (fields[0] !== LAYOUT || fields.length !== 11) {
-    throw new DamagedValue(`layout ${String(fields[0])} with ${fields.length} parts`);
+  if (!Array.isArray(parsed) || parsed.length !== length) {
+    throw new DamagedValue(`not a list of ${length}`);
   }
-  const [, service, address, port, weight, tags, metadata, lease, checks, status, at] = fields;
-  const named = { service, address, port, weight, tags, metadata, checks, at };
-  const { namespace, id } = fromRefKey(key);
-  const initialStatus = STATUSES[status as number];
-  if (initialStatus === undefined) throw new DamagedValue('status is none that is known');
-  const registration: Registration = {
-    id,
-    service: serviceOf(namespace, named),
-    address: stringField(named, 'address'),
-    port: numberField(named, 'port'),
-    tags: sharedTags(stringListField(named, 'tags')),
-    metadata: sharedMetadata(stringMapField(named, 'metadata')),
-    weight: numberField(named, 'weight'),
-    checks: sharedChecks(listField(named, 'checks')),
-    initialStatus,
-    registeredAtMs: numberField(named, 'at'),
-  };
-  return lease === 0 ? registration : { ...registration, lease: leaseOf(lease) };
+  return parsed;
+}
+
+function toParts(registration: Registration): RegistrationParts {
+  const { service, address, port, registeredAtMs } = registration;
+  return { service, address, port, registeredAtMs, shape: encodeShape(registration) };
 }
 
 function serviceOf(namespace: string, fields: StoredObject): ServiceKey {

@@ -1,8 +1,9 @@
 import type { DeregisterReason, Guard, Op } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { InstanceRecord } from '../catalogue/instance-record.ts';
+import { recordGuards } from '../catalogue/record-guards.ts';
 import type { CheckScheduler } from '../checks/check-scheduler.ts';
-import { instanceKey, statusKey } from '../codec/keys.ts';
+import { statusKey } from '../codec/keys.ts';
 import { encodeRegistration } from '../codec/registration-codec.ts';
 import { encodeStatus, type StoredStatus } from '../codec/status-codec.ts';
 import type { LeaseTable } from '../leases/lease-table.ts';
@@ -57,7 +58,7 @@ export function toTransition(
   return {
     key,
     ops: [{ type: 'put', key: statusKey(key), value }],
-    guards: guardsOf(record, facts.catalogue),
+    guards: recordGuards(record, facts.catalogue),
   };
 }
 
@@ -67,11 +68,11 @@ export function removal(
   { catalogue }: Pick<HealthFacts, 'catalogue'>,
 ): Transition {
   const { key } = record;
-  const ops: Op[] = [{ type: 'delete', key: instanceKey(key) }];
+  const ops: Op[] = [{ type: 'delete', key: key }];
   if (record.stored || catalogue.damaged.has(statusKey(key))) {
     ops.push({ type: 'delete', key: statusKey(key) });
   }
-  return { key, ops, guards: guardsOf(record, catalogue), removal: reason };
+  return { key, ops, guards: recordGuards(record, catalogue), removal: reason };
 }
 
 /** Puts back what was deleted shortly before its service came under protection, unless somebody else is there now. */
@@ -88,21 +89,12 @@ export function restoration(record: InstanceRecord, catalogue: Catalogue): Trans
   return {
     key,
     ops: [
-      { type: 'put', key: instanceKey(key), value: encodeRegistration(toStored(instance)) },
+      { type: 'put', key, value: encodeRegistration(toStored(instance)) },
       { type: 'put', key: statusKey(key), value: encodeStatus(status) },
     ],
     guards: [
-      { key: instanceKey(key), modifyRevision: 0 },
+      { key, modifyRevision: 0 },
       { key: statusKey(key), modifyRevision: 0 },
     ],
   };
-}
-
-/** A damaged status is overwritten as it stands in the store. */
-function guardsOf(record: InstanceRecord, catalogue: Catalogue): readonly Guard[] {
-  const status = statusKey(record.key);
-  return [
-    { key: instanceKey(record.key), modifyRevision: record.registrationRevision },
-    { key: status, modifyRevision: catalogue.damaged.get(status) ?? record.statusRevision },
-  ];
 }

@@ -3,7 +3,7 @@ import { TurnableClock } from '@portolan/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InstanceRecord } from '../catalogue/instance-record.ts';
-import { encodeRegistration } from '../codec/registration-codec.ts';
+import { shapeOf } from '../catalogue/registration-shape.ts';
 import type { StoredStatus } from '../codec/status-codec.ts';
 import { LeaseTable } from './lease-table.ts';
 
@@ -26,8 +26,10 @@ function aRecord(key: string, revision: number, ttlMs: number, stored?: StoredSt
   return new InstanceRecord({
     key,
     service: SERVICE,
-    value: encodeRegistration(registration),
-    registration,
+    address: registration.address,
+    port: registration.port,
+    registeredAtMs: registration.registeredAtMs,
+    shape: shapeOf(registration),
     createRevision: 1,
     registrationRevision: revision,
     stored,

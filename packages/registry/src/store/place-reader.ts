@@ -1,7 +1,7 @@
 import type { Entry } from '@portolan/core';
 import type { FrameFile } from './frame-file.ts';
 import { checkRecord, readValue, viewRecord } from './log-frame.ts';
-import type { RecordPlace } from './record-table.ts';
+import type { RecordPlace, SelectedRecords } from './record-table.ts';
 import { damaged } from './store-fault.ts';
 
 /** Records this near to each other are read together. */
@@ -30,13 +30,15 @@ function entryAt(
 
 /** Reads the entries at many places, neighbours on disk together; holds their files until it is closed. */
 export class PlaceReader {
+  readonly #keys: readonly string[];
   readonly #places: Float64Array;
   readonly #files: ReadonlyMap<number, FrameFile>;
   #window = Buffer.allocUnsafeSlow(WINDOW_BYTES);
   #at = 0;
 
   /** Of `RecordTable.select`, and the files that were open then. */
-  constructor(places: Float64Array, files: ReadonlyMap<number, FrameFile>) {
+  constructor({ keys, places }: SelectedRecords, files: ReadonlyMap<number, FrameFile>) {
+    this.#keys = keys;
     this.#places = places;
     this.#files = files;
   }
@@ -62,7 +64,9 @@ export class PlaceReader {
     for (; this.#at < end; this.#at += 3) {
       const offset = places[this.#at + 1] ?? 0;
       const bytes = places[this.#at + 2] ?? 0;
-      entries.push(entryAt(window, offset - from, { file, offset, bytes }));
+      const entry = entryAt(window, offset - from, { file, offset, bytes });
+      // The text that the table has: whoever keeps it keeps nothing more.
+      entries.push({ ...entry, key: this.#keys[this.#at / 3] ?? entry.key });
     }
     return entries;
   }

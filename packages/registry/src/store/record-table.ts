@@ -9,6 +9,12 @@ export interface RecordPlace {
   readonly bytes: number;
 }
 
+/** Keys, and file, offset and bytes of each in turn. */
+export interface SelectedRecords {
+  readonly keys: readonly string[];
+  readonly places: Float64Array;
+}
+
 /** A record that stands at two places. */
 export interface RecordCopy {
   readonly slot: number;
@@ -38,19 +44,21 @@ export class RecordTable {
     return this.#slots.size;
   }
 
-  /** Where the records of these keys are now: file, offset and bytes of each in turn, in the order of files and offsets. */
-  select(prefix: string): Float64Array {
-    const slots: number[] = [];
-    for (const [key, slot] of this.#slots) if (key.startsWith(prefix)) slots.push(slot);
-    slots.sort((a, b) => this.#order(a) - this.#order(b));
-    const places = new Float64Array(slots.length * 3);
-    for (const [at, slot] of slots.entries()) {
+  /** The keys with this prefix and where their records are now, in the order of files and offsets. */
+  select(prefix: string): SelectedRecords {
+    const found: [string, number][] = [];
+    for (const entry of this.#slots) if (entry[0].startsWith(prefix)) found.push(entry);
+    found.sort((a, b) => this.#order(a[1]) - this.#order(b[1]));
+    const keys: string[] = [];
+    const places = new Float64Array(found.length * 3);
+    for (const [at, [key, slot]] of found.entries()) {
       const { file, offset, bytes } = this.place(slot);
+      keys.push(key);
       places[at * 3] = file;
       places[at * 3 + 1] = offset;
       places[at * 3 + 2] = bytes;
     }
-    return places;
+    return { keys, places };
   }
 
   slots(): Iterable<number> {

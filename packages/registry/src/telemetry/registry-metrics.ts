@@ -1,4 +1,4 @@
-import type { Metrics } from '@portolan/core';
+import type { Metrics, TermReason } from '@portolan/core';
 
 const SECONDS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10];
 
@@ -10,6 +10,7 @@ export interface RegistryMetrics {
   checkRun(kind: string, outcome: string, durationMs: number): void;
   checkLag(lagMs: number): void;
   protectionEntered(): void;
+  termBegan(reason: TermReason): void;
   storeFailure(): void;
 }
 
@@ -18,6 +19,8 @@ export interface RegistryGauges {
   revision(): number;
   protectedServices(): number;
   damaged(): number;
+  /** Exclusive services that have instances, and those of them without an active one. */
+  exclusive(): { readonly services: number; readonly vacant: number };
   statuses(): Readonly<Record<string, number>>;
 }
 
@@ -54,6 +57,11 @@ export function createRegistryMetrics(
     })
     .labels();
   const entered = counter('portolan_protection_entered_total', 'Services protected.').labels();
+  const terms = counter(
+    'portolan_exclusive_terms_total',
+    'Terms begun in exclusive services: hand-overs, and losses that nobody could take over.',
+    'reason',
+  );
   const failures = counter(
     'portolan_health_write_failures_total',
     'Health commits failed.',
@@ -61,6 +69,14 @@ export function createRegistryMetrics(
   const watchers = gauge('portolan_watchers', 'Subscribers of the catalogue.').labels();
   const revision = gauge('portolan_revision', 'Revision of the catalogue.').labels();
   const protectedNow = gauge('portolan_protected_services', 'Services protected now.').labels();
+  const exclusiveNow = gauge(
+    'portolan_exclusive_services',
+    'Exclusive services that have instances.',
+  ).labels();
+  const vacantNow = gauge(
+    'portolan_exclusive_vacant_services',
+    'Exclusive services that have instances, but no active one.',
+  ).labels();
   const damaged = gauge('portolan_damaged_values', 'Stored values that cannot be read.').labels();
   const instances = gauge('portolan_instances', 'Instances by status.', 'status');
   metrics.onCollect(() => {
@@ -68,6 +84,9 @@ export function createRegistryMetrics(
     watchers.set(now.watchers());
     revision.set(now.revision());
     protectedNow.set(now.protectedServices());
+    const exclusive = now.exclusive();
+    exclusiveNow.set(exclusive.services);
+    vacantNow.set(exclusive.vacant);
     damaged.set(now.damaged());
     const statuses = now.statuses();
     for (const status of Object.keys(statuses)) instances.labels(status).set(statuses[status] ?? 0);
@@ -82,6 +101,7 @@ export function createRegistryMetrics(
     },
     checkLag: (lagMs) => lag.observe(Math.max(0, lagMs) / 1_000),
     protectionEntered: () => entered.inc(),
+    termBegan: (reason) => terms.labels(reason).inc(),
     storeFailure: () => failures.inc(),
   };
 }

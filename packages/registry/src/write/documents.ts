@@ -3,7 +3,7 @@ import type { DocumentShelf, Shelved } from '../catalogue/document-shelf.ts';
 import { type CommitDeps, commitDocuments, type DocumentChange } from './commit-documents.ts';
 
 export interface DocumentsDeps<T extends object> extends CommitDeps {
-  readonly kind: 'route' | 'policy' | 'webhook';
+  readonly kind: 'route' | 'policy' | 'webhook' | 'settings';
   readonly shelf: DocumentShelf<T>;
   readonly encode: (document: T) => string;
   /** Throws `RegistryError` when the document is not acceptable under this name. */

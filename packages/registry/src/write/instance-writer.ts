@@ -21,10 +21,13 @@ import {
   type WriteContext,
 } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
-import { firstReason, InstanceRecord } from '../catalogue/instance-record.ts';
-import { fromRefKey, instanceKey, intentKey, refKey, statusKey } from '../codec/keys.ts';
+import { InstanceRecord } from '../catalogue/instance-record.ts';
+import { recordGuards, statusGuard } from '../catalogue/record-guards.ts';
+import { shapeOf } from '../catalogue/registration-shape.ts';
+import { fromRefKey, intentKey, refKey, statusKey } from '../codec/keys.ts';
 import { encodeRegistration } from '../codec/registration-codec.ts';
 import { encodeIntent, encodeStatus } from '../codec/status-codec.ts';
+import { declareExclusive, hasToDeclare } from '../exclusive/declare-exclusive.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
 import type { KeyLock } from './key-lock.ts';
 import { isSameLabels, isSameRegistration, keepsHealth } from './same-registration.ts';
@@ -44,6 +47,13 @@ export interface InstanceWriterDeps extends Pick<ValidationDeps, 'addressPolicy'
   readonly preflight?: (address: string, port: number) => Promise<string | undefined>;
   /** An identical registration came: it renews. */
   readonly onRenewed: (key: string) => void;
+}
+
+interface ValidItem {
+  readonly at: number;
+  readonly registration: Omit<Registration, 'registeredAtMs'>;
+  /** Only as an instance of an exclusive service. */
+  readonly exclusive: boolean;
 }
 
 /** A registration on its way: what it would do, as seen from the catalogue and the items before it. */
@@ -77,10 +87,7 @@ export class InstanceWriter {
   ): Promise<readonly BatchItem<RegisterOutcome>[]> {
     const { lock, metrics } = this.#deps;
     const results: (BatchItem<RegisterOutcome> | undefined)[] = [];
-    const valid: {
-      readonly at: number;
-      readonly registration: Omit<Registration, 'registeredAtMs'>;
-    }[] = [];
+    const valid: ValidItem[] = [];
     for (const [at, input] of inputs.entries()) {
       try {
         const validation = {
@@ -89,7 +96,7 @@ export class InstanceWriter {
         };
         const registration = toRegistration(input, context, validation);
         if (input.preflight) await this.#preflight(registration);
-        valid.push({ at, registration });
+        valid.push({ at, registration, exclusive: input.exclusive === true });
       } catch (error) {
         if (!isRegistryError(error)) throw error;
         metrics.registration('refused');
@@ -135,8 +142,8 @@ export class InstanceWriter {
       const next: Registration = { ...toStored(instance), tags, metadata, weight };
       if (isSameRegistration(instance, next)) return undefined;
       return {
-        ops: [{ type: 'put', key: instanceKey(record.key), value: encodeRegistration(next) }],
-        guards: [{ key: instanceKey(record.key), modifyRevision: record.registrationRevision }],
+        ops: [{ type: 'put', key: record.key, value: encodeRegistration(next) }],
+        guards: [{ key: record.key, modifyRevision: record.registrationRevision }],
       };
     });
   }
@@ -146,8 +153,9 @@ export class InstanceWriter {
     await this.#change(ref, (record) => {
       removed = record.instance;
       return {
-        ops: removalOps(record),
-        guards: [{ key: instanceKey(record.key), modifyRevision: record.registrationRevision }],
+        ops: removalOps(record, this.#deps.catalogue),
+        // A health that was written meanwhile must not outlive its instance.
+        guards: recordGuards(record, this.#deps.catalogue),
       };
     });
     return removed ?? notFound(ref);
@@ -169,7 +177,7 @@ export class InstanceWriter {
       return {
         ops: [{ type: 'put', key: statusKey(record.key), value }],
         guards: [
-          { key: instanceKey(record.key), modifyRevision: record.registrationRevision },
+          { key: record.key, modifyRevision: record.registrationRevision },
           { key: statusKey(record.key), modifyRevision: record.statusRevision },
         ],
       };
@@ -207,10 +215,7 @@ export class InstanceWriter {
   }
 
   async #registerLocked(
-    valid: readonly {
-      readonly at: number;
-      readonly registration: Omit<Registration, 'registeredAtMs'>;
-    }[],
+    valid: readonly ValidItem[],
     results: (BatchItem<RegisterOutcome> | undefined)[],
   ): Promise<void> {
     const { catalogue, store, metrics } = this.#deps;
@@ -219,9 +224,10 @@ export class InstanceWriter {
       const ops = new Map<string, Op>();
       const guards = new Map<string, Guard>();
       const overlay = { byKey: new Map<string, Registration>(), bySlot: new Map<string, string>() };
-      for (const { at, registration } of valid) {
+      for (const item of valid) {
+        const { at } = item;
         try {
-          plans.push({ at, plan: this.#plan(registration, overlay, ops, guards) });
+          plans.push({ at, plan: this.#plan(item, overlay, ops, guards) });
         } catch (error) {
           if (!isRegistryError(error)) throw error;
           metrics.registration('refused');
@@ -250,7 +256,7 @@ export class InstanceWriter {
   }
 
   #plan(
-    given: Omit<Registration, 'registeredAtMs'>,
+    { registration: given, exclusive }: ValidItem,
     overlay: { readonly byKey: Map<string, Registration>; readonly bySlot: Map<string, string> },
     ops: Map<string, Op>,
     guards: Map<string, Guard>,
@@ -263,7 +269,8 @@ export class InstanceWriter {
       ...given,
       registeredAtMs: before?.registeredAtMs ?? clock.wallNow(),
     };
-    if (before && isSameRegistration(before, registration)) {
+    const declares = exclusive && hasToDeclare(given.service, catalogue);
+    if (before && !declares && isSameRegistration(before, registration)) {
       return { key, registration, before: record, changed: false, created: false };
     }
     const place = placeOf(given);
@@ -278,22 +285,23 @@ export class InstanceWriter {
         ],
       });
     }
-    const name = instanceKey(key);
-    ops.set(name, { type: 'put', key: name, value: encodeRegistration(registration) });
-    const known = record?.registrationRevision ?? catalogue.damaged.get(name) ?? 0;
-    guards.set(name, { key: name, modifyRevision: known });
-    if (record?.stored && !keepsHealth(record.instance, registration)) {
-      ops.set(statusKey(key), { type: 'delete', key: statusKey(key) });
+    if (exclusive) declareExclusive(given.service, catalogue, ops, guards);
+    ops.set(key, { type: 'put', key, value: encodeRegistration(registration) });
+    const known = record?.registrationRevision ?? catalogue.damaged.get(key) ?? 0;
+    guards.set(key, { key, modifyRevision: known });
+    if (record && !keepsHealth(record.instance, registration)) {
+      const status = statusGuard(record, catalogue);
+      guards.set(status.key, status);
+      if (record.stored) ops.set(status.key, { type: 'delete', key: status.key });
     }
     if (superseded !== undefined) {
       const other = catalogue.record(superseded);
       if (other) {
-        for (const op of removalOps(other)) ops.set(op.key, op);
-        const otherName = instanceKey(superseded);
-        guards.set(otherName, { key: otherName, modifyRevision: other.registrationRevision });
+        for (const op of removalOps(other, catalogue)) ops.set(op.key, op);
+        for (const guard of recordGuards(other, catalogue)) guards.set(guard.key, guard);
         catalogue.announceRemoval(superseded, 'superseded');
       } else {
-        ops.delete(instanceKey(superseded));
+        ops.delete(superseded);
       }
       overlay.byKey.delete(superseded);
     }
@@ -404,9 +412,10 @@ function mergeIntent(present: Intent, patch: IntentPatch): Intent {
   };
 }
 
-function removalOps(record: InstanceRecord): Op[] {
-  const ops: Op[] = [{ type: 'delete', key: instanceKey(record.key) }];
-  if (record.stored) ops.push({ type: 'delete', key: statusKey(record.key) });
+function removalOps(record: InstanceRecord, catalogue: Catalogue): Op[] {
+  const ops: Op[] = [{ type: 'delete', key: record.key }];
+  if (record.stored || catalogue.damaged.has(statusKey(record.key)))
+    ops.push({ type: 'delete', key: statusKey(record.key) });
   return ops;
 }
 
@@ -422,19 +431,20 @@ function placeOf({
   return `${serviceId(service)} ${address}|${port}`;
 }
 
-function asRegistered(plan: Plan, revision: Revision): Instance {
-  const { key, registration } = plan;
-  const record = new InstanceRecord({
+function asRegistered({ key, registration, before }: Plan, revision: Revision): Instance {
+  const { service, address, port, registeredAtMs } = registration;
+  return new InstanceRecord({
     key,
-    service: registration.service,
-    value: '',
-    registration,
-    createRevision: plan.before?.createRevision ?? revision,
+    service,
+    address,
+    port,
+    registeredAtMs,
+    shape: shapeOf(registration),
+    createRevision: before?.createRevision ?? revision,
     registrationRevision: revision,
     stored: undefined,
     statusRevision: 0,
-    intent: plan.before?.intent ?? DEFAULT_INTENT,
+    intent: before?.intent ?? DEFAULT_INTENT,
     intentRevision: 0,
-  });
-  return { ...record.make(registration), statusReason: firstReason(registration) };
+  }).instance;
 }

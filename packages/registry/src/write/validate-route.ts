@@ -2,6 +2,7 @@ import {
   type Problem,
   RegistryError,
   type Route,
+  type ServiceSettings,
   serviceId,
   type TrafficPolicy,
   type Webhook,
@@ -52,6 +53,13 @@ export function validatePolicy(id: string, policy: TrafficPolicy): void {
   const { namespace, group, service } = policy;
   if (serviceId({ namespace, group, name: service }) === id) return;
   refuse([{ path: '$.service', expected: id, found: service }], `Traffic policy "${id}"`);
+}
+
+/** Throws `VALIDATION_FAILED` for settings that are not their service's. */
+export function validateSettings(id: string, settings: ServiceSettings): void {
+  const { namespace, group, service } = settings;
+  if (serviceId({ namespace, group, name: service }) === id) return;
+  refuse([{ path: '$.service', expected: id, found: service }], `Settings "${id}"`);
 }
 
 /** Throws `VALIDATION_FAILED` for a webhook that could not be called or signed. */

@@ -36,6 +36,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/services.ts')).addServices,
   },
   {
+    name: 'service',
+    summary: 'make a service exclusive, see who is active, hand over',
+    load: async () => (await import('./commands/service.ts')).addService,
+  },
+  {
     name: 'instances',
     summary: 'list instances of a service, or all',
     load: async () => (await import('./commands/instances.ts')).addInstances,

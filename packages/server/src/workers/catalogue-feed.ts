@@ -58,7 +58,7 @@ export function createCatalogueFeed(
     for (const [id, view] of waiting) {
       waiting.delete(id);
       opening?.delete(id);
-      views.push(toServiceView(view.service, view.revision, view.instances, view.protection));
+      views.push(toServiceView(view.service, view.revision, view.instances, view));
       instances += view.count;
       if (instances >= PART_INSTANCES) break;
     }

@@ -17,6 +17,7 @@ import { namespaceOperations } from './operations/namespaces.ts';
 import { policyOperations } from './operations/policies.ts';
 import { routeExplanationOperations } from './operations/route-explanations.ts';
 import { routeOperations } from './operations/routes.ts';
+import { serviceSettingsOperations } from './operations/service-settings.ts';
 import { serviceOperations } from './operations/services.ts';
 import { snapshotOperations } from './operations/snapshots.ts';
 import { webhookOperations } from './operations/webhooks.ts';
@@ -58,6 +59,7 @@ export function createRestAdapter(
     ...heartbeatOperations(context),
     ...intentOperations(context),
     ...serviceOperations(context),
+    ...serviceSettingsOperations(context),
     ...eventOperations(context),
     ...routeOperations(context),
     ...policyOperations(context),

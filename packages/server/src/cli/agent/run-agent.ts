@@ -147,6 +147,9 @@ function register(
       `registered ${instance.id} at ${toAuthority(instance.address, instance.port)}, ${instance.status}`,
     ),
   );
+  handle.on('role', (role) => {
+    if (role) log(`${role.role} in an exclusive service, term ${role.term}`);
+  });
   let told = '';
   handle.on('state', (state) => {
     if (state === 'registered') told = '';

@@ -19,6 +19,7 @@ interface AgentCommandOptions {
   readonly tag?: readonly string[];
   readonly meta?: Readonly<Record<string, string>>;
   readonly weight?: number;
+  readonly exclusive?: true;
   readonly check?: readonly CheckOption[];
   readonly interval: number;
   readonly timeout: number;
@@ -47,6 +48,7 @@ export function addAgent(program: Command, context: CliContext): void {
     .option('--tag <tag>', 'tag, as version:v1; may be repeated', collect)
     .option('--meta <key=value>', 'metadata; may be repeated', collectPair)
     .option('--weight <n>', 'share of traffic relative to its siblings', parseWeight)
+    .option('--exclusive', 'make the service exclusive: one instance active, the others standby')
     .option('--check <check>', `${CHECK_EXPECTED}; may be repeated`, collectCheck)
     .addOption(
       new Option('--interval <duration>', 'time between probes')
@@ -151,6 +153,7 @@ function toRegistration(
     ...(tag ? { tags: tag } : {}),
     ...(meta ? { metadata: meta } : {}),
     ...(options.weight === undefined ? {} : { weight: options.weight }),
+    ...(options.exclusive === undefined ? {} : { exclusive: true }),
     ...(options.ttl === undefined
       ? { lease: options.lease ?? 'default' }
       : { ttl: `${options.ttl}ms` }),

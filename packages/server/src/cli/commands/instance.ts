@@ -1,9 +1,9 @@
-import type { InstanceDocument } from '@portolan/client';
+import type { InstanceDocument, RoleDocument } from '@portolan/client';
 import { formatDuration } from '@portolan/core';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { parseWeight } from '../options.ts';
-import { toAuthority } from '../output/instance-columns.ts';
+import { toAuthority, toTraffic } from '../output/instance-columns.ts';
 import { paletteFor, statusStyle } from '../output/palette.ts';
 import { printJson, printOutcome } from '../output/print.ts';
 import { toPrintable } from '../output/printable.ts';
@@ -90,7 +90,10 @@ function describe(instance: InstanceDocument, command: Command, context: CliCont
     ['Service', `${instance.service} (namespace ${instance.namespace}, group ${instance.group})`],
     ['Address', toAuthority(instance.address, instance.port)],
     ['Status', `${instance.status}, ${instance.statusReason}`],
-    ['Traffic', instance.routable ? 'yes' : 'no'],
+    ['Traffic', toTraffic(instance)],
+    ...(instance.exclusive
+      ? [['Exclusive', describeRole(instance.exclusive)] as readonly [string, string]]
+      : []),
     ['Intent', intentWords],
     ['Weight', String(instance.effectiveWeight)],
     ['Lease', lease ? describeLease(lease) : 'none'],
@@ -109,6 +112,12 @@ function describe(instance: InstanceDocument, command: Command, context: CliCont
       return `${palette.head(`${toPrintable(name)}:`.padEnd(width + 3))}${style(toPrintable(value) || '-')}\n`;
     })
     .join('');
+}
+
+function describeRole({ role, term, active }: RoleDocument): string {
+  const who =
+    role === 'active' ? '' : active === null ? ', nobody is active' : `, ${active} is active`;
+  return `${role}, term ${term}${who}`;
 }
 
 function describeLease(lease: NonNullable<InstanceDocument['lease']>): string {

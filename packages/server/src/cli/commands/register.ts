@@ -17,6 +17,7 @@ interface RegisterOptions {
   readonly tag?: readonly string[];
   readonly meta?: Readonly<Record<string, string>>;
   readonly weight?: number;
+  readonly exclusive?: true;
   readonly lease?: string;
   readonly ttl?: number;
   readonly check?: readonly CheckOption[];
@@ -48,6 +49,7 @@ export function addRegister(program: Command, context: CliContext): void {
         .argParser(parseDurationOption)
         .conflicts('lease'),
     )
+    .option('--exclusive', 'make the service exclusive: one instance active, the others standby')
     .option('--check <check>', `${CHECK_EXPECTED}; may be repeated`, collectCheck)
     .option('--interval <duration>', 'time between probes', parseDurationOption)
     .option('--timeout <duration>', 'longest time of a probe', parseDurationOption)
@@ -57,7 +59,8 @@ export function addRegister(program: Command, context: CliContext): void {
       const { instance } = answer;
       const verb = answer.created ? 'registered' : answer.changed ? 'updated' : 'unchanged';
       const where = `${instance.service} at ${toAuthority(instance.address, instance.port)}`;
-      const sentence = `${instance.id}: ${verb}, ${where}, ${instance.status}`;
+      const role = instance.exclusive ? `, ${instance.exclusive.role}` : '';
+      const sentence = `${instance.id}: ${verb}, ${where}, ${instance.status}${role}`;
       printOutcome({ json: answer, name: instance.id, sentence }, command, context);
     });
 }
@@ -86,6 +89,7 @@ function toRegistrationBody(options: RegisterOptions, namespace: string): Regist
     ...(tag ? { tags: tag } : {}),
     ...(meta ? { metadata: meta } : {}),
     ...(options.weight === undefined ? {} : { weight: options.weight }),
+    ...(options.exclusive === undefined ? {} : { exclusive: true }),
     ...(ttl === undefined
       ? { lease: (options.lease ?? 'none') as 'default' | 'fast' | 'none' }
       : { ttl: `${ttl}ms` }),

@@ -37,6 +37,11 @@ export function addServices(program: Command, context: CliContext): void {
                 style: service.protected ? palette.warning : palette.quiet,
               }),
             },
+            {
+              head: 'EXCLUSIVE',
+              cell: (service) => (service.exclusive === true ? 'yes' : 'no'),
+              wide: true,
+            },
             { head: 'REVISION', cell: (service) => String(service.revision), wide: true },
           ],
         },

@@ -110,6 +110,11 @@ function describe(event: EventDocument): string {
       service?: unknown;
     };
     const subject = route?.name ?? name ?? service ?? '';
+    if (event.type === 'active-changed') {
+      const { active, previous, reason } = event;
+      const was = typeof previous === 'string' ? `, was ${previous}` : '';
+      return `${String(subject)}: ${String(active ?? 'nobody')} active${was} (${String(reason)})`;
+    }
     return typeof subject === 'string' ? subject : JSON.stringify(subject);
   }
   const where = `${instance.service}/${instance.id} ${toAuthority(instance.address, instance.port)}`;

@@ -20,7 +20,7 @@ export const INSTANCE_COLUMNS: readonly Column<InstanceDocument>[] = [
   {
     head: 'TRAFFIC',
     cell: (instance, palette) => ({
-      text: instance.routable ? 'yes' : 'no',
+      text: toTraffic(instance),
       style: instance.routable ? palette.good : palette.warning,
     }),
   },
@@ -41,10 +41,21 @@ export function toAuthority(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
 
-function whyNoTraffic({ intent, routable, statusReason }: InstanceDocument): string {
+/** Whether the gateway sends it requests; of an exclusive service, as which of its instances. */
+export function toTraffic({ routable, exclusive }: InstanceDocument): string {
+  if (!exclusive) return routable ? 'yes' : 'no';
+  return routable || exclusive.role === 'standby' ? exclusive.role : 'no';
+}
+
+/** Empty for one that takes traffic. */
+export function whyNoTraffic(instance: InstanceDocument): string {
+  const { intent, routable, status, statusReason, exclusive } = instance;
   if (routable) return '';
   if (intent.maintenance) return `maintenance: ${intent.maintenance.reason}`;
-  return intent.enabled ? statusReason : 'disabled by an operator';
+  if (!intent.enabled) return 'disabled by an operator';
+  const isWell = status === 'passing' || status === 'warning';
+  if (exclusive?.role !== 'standby' || !isWell) return statusReason;
+  return exclusive.active === null ? 'nobody is active' : `${exclusive.active} is active`;
 }
 
 /** By service, then by id with numbers as people count them. */

@@ -1,4 +1,9 @@
-import type { RegistryEvent, ServiceKey, StoredTrafficPolicy } from '@portolan/core';
+import type {
+  RegistryEvent,
+  ServiceKey,
+  StoredServiceSettings,
+  StoredTrafficPolicy,
+} from '@portolan/core';
 import { toInstanceJson } from './instance-json.ts';
 import { toRouteJson } from './route-json.ts';
 
@@ -30,10 +35,30 @@ export function toEventJson(event: RegistryEvent) {
       return { ...head, ...toServiceJson(policyService(event.policy)) };
     case 'policy-deleted':
       return { ...head, ...toServiceJson(event.service) };
+    case 'settings-put':
+      return {
+        ...head,
+        ...toServiceJson(settingsService(event.settings)),
+        exclusive: event.settings.exclusive,
+      };
+    case 'settings-deleted':
+      return { ...head, ...toServiceJson(event.service) };
+    case 'active-changed':
+      return {
+        ...head,
+        ...toServiceJson(event.service),
+        active: event.active ?? null,
+        previous: event.previous ?? null,
+        reason: event.reason,
+      };
     case 'namespace-put':
     case 'namespace-deleted':
       return { ...head, name: event.name };
   }
+}
+
+function settingsService(settings: StoredServiceSettings): ServiceKey {
+  return { namespace: settings.namespace, group: settings.group, name: settings.service };
 }
 
 function policyService(policy: StoredTrafficPolicy): ServiceKey {
@@ -48,6 +73,7 @@ function toServiceJson(service: ServiceKey) {
 export function serviceOfEvent(event: RegistryEvent): ServiceKey | undefined {
   if ('instance' in event) return event.instance.service;
   if (event.type === 'policy-put') return policyService(event.policy);
+  if (event.type === 'settings-put') return settingsService(event.settings);
   return 'service' in event ? event.service : undefined;
 }
 

@@ -1,4 +1,5 @@
 import type { CheckSpec, Instance, ProbeConfig, Registry, ServiceView } from '@portolan/core';
+import { toRoleJson, toTermJson } from './exclusive-json.ts';
 
 /** An instance as the API answers it. */
 export function toInstanceJson(instance: Instance) {
@@ -19,6 +20,7 @@ export function toInstanceJson(instance: Instance) {
     statusReason: instance.statusReason,
     routable: instance.routable,
     protected: instance.protected,
+    exclusive: toRoleJson(instance.exclusive),
     intent: {
       enabled: intent.enabled,
       weight: intent.weight ?? null,
@@ -104,6 +106,7 @@ export function toViewJson(view: ServiceView, instances: readonly Instance[] = v
     protection: view.protection
       ? { since: new Date(view.protection.sinceMs).toISOString(), kept: view.protection.kept }
       : null,
+    exclusive: view.exclusive && toTermJson(view.exclusive),
     instances: instances.map(toInstanceJson),
   };
 }

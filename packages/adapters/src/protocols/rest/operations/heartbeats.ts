@@ -1,5 +1,6 @@
 import { DEFAULT_GROUP, type Heartbeat, type InstanceRef, type Registry } from '@portolan/core';
 import { requireValid } from '../body/body-codec.ts';
+import { toRoleJson } from '../codecs/exclusive-json.ts';
 import { jsonReply } from '../json-reply.ts';
 import {
   instanceRefOf,
@@ -45,6 +46,7 @@ export function heartbeatOperations(context: RestContext): Operation[] {
       id: outcome.instance.id,
       ttlMs: outcome.ttlMs === undefined ? null : Math.round(outcome.ttlMs),
       status: outcome.instance.status,
+      exclusive: toRoleJson(outcome.instance.exclusive),
     });
   }
 

@@ -60,6 +60,7 @@ export function serviceOperations(context: RestContext): Operation[] {
             instances: counts.instances,
             routable: counts.routable,
             protected: counts.protected,
+            exclusive: counts.exclusive,
             revision: counts.revision,
           }));
         return jsonReply({ services, revision: registry.revision });

@@ -9,6 +9,15 @@ const labels = z.record(z.string(), z.string());
 const instant = z.iso.datetime();
 const durationMs = z.int().min(0);
 
+/** What an instance of an exclusive service is; absent elsewhere. */
+const roleAnswer = z
+  .strictObject({
+    role: z.enum(['active', 'standby']),
+    term: revision,
+    active: z.string().nullable(),
+  })
+  .optional();
+
 const leaseFields = {
   profile: z.enum(['default', 'fast', 'custom']),
   heartbeatMs: durationMs,
@@ -40,6 +49,7 @@ const instanceFields = {
   statusReason: z.string(),
   routable: z.boolean(),
   protected: z.boolean(),
+  exclusive: roleAnswer,
   intent: z.strictObject({
     enabled: z.boolean(),
     weight: z.int().nullable(),
@@ -113,7 +123,12 @@ export const deregisteredAnswer = z
   .meta({ id: 'Deregistered' });
 
 export const heartbeatAnswer = z
-  .strictObject({ id: z.string(), ttlMs: durationMs.nullable(), status })
+  .strictObject({
+    id: z.string(),
+    ttlMs: durationMs.nullable(),
+    status,
+    exclusive: roleAnswer,
+  })
   .meta({ id: 'HeartbeatAnswer' });
 
 export const heartbeatBatchAnswer = z
@@ -130,12 +145,20 @@ export const servicesAnswer = z
         instances: z.int(),
         routable: z.int(),
         protected: z.boolean(),
+        exclusive: z.boolean(),
         revision,
       }),
     ),
     revision,
   })
   .meta({ id: 'Services' });
+
+const termFields = {
+  term: revision,
+  active: z.string().nullable(),
+  since: instant.nullable(),
+  reason: z.enum(['vacant', 'gone', 'unhealthy', 'drained', 'requested']).nullable(),
+};
 
 export const viewAnswer = z
   .strictObject({
@@ -144,9 +167,29 @@ export const viewAnswer = z
     group: z.string(),
     revision,
     protection: z.strictObject({ since: instant, kept: z.int() }).nullable(),
+    exclusive: z.strictObject(termFields).optional(),
     instances: z.array(instanceAnswer),
   })
   .meta({ id: 'View' });
+
+const ownerFields = { service: z.string(), namespace: z.string(), group: z.string() };
+
+export const settingsAnswer = z
+  .strictObject({
+    ...ownerFields,
+    exclusive: z.boolean(),
+    createRevision: revision,
+    modifyRevision: revision,
+  })
+  .meta({ id: 'ServiceSettings' });
+
+export const settingsDeletedAnswer = z
+  .strictObject({ deleted: settingsAnswer })
+  .meta({ id: 'ServiceSettingsDeleted' });
+
+export const termAnswer = z
+  .strictObject({ ...ownerFields, ...termFields })
+  .meta({ id: 'ExclusiveTerm' });
 
 export const routesAnswer = z
   .strictObject({ routes: z.array(routeAnswer), revision })
@@ -195,6 +238,21 @@ export const eventAnswer = z
       ...eventHead,
       type: z.enum(['policy-put', 'policy-deleted']),
       ...serviceParts,
+    }),
+    z.strictObject({
+      ...eventHead,
+      type: z.literal('settings-put'),
+      ...serviceParts,
+      exclusive: z.boolean(),
+    }),
+    z.strictObject({ ...eventHead, type: z.literal('settings-deleted'), ...serviceParts }),
+    z.strictObject({
+      ...eventHead,
+      type: z.literal('active-changed'),
+      ...serviceParts,
+      active: z.string().nullable(),
+      previous: z.string().nullable(),
+      reason: z.enum(['vacant', 'gone', 'unhealthy', 'drained', 'requested']),
     }),
     z.strictObject({
       ...eventHead,

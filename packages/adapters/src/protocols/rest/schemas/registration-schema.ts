@@ -67,6 +67,7 @@ export const registrationSchema = z
     check: checkSchema.optional(),
     checks: z.array(checkSchema).max(16).optional(),
     preflight: z.boolean().optional(),
+    exclusive: z.boolean().optional(),
   })
   .meta({
     id: 'Registration',
@@ -173,6 +174,7 @@ export function toRegistrationInput(
     ...(checks === undefined ? undefined : { checks }),
     ...(body.status === undefined ? undefined : { initialStatus: STATUS_WORDS[body.status] }),
     ...(body.preflight === undefined ? undefined : { preflight: body.preflight }),
+    ...(body.exclusive === undefined ? undefined : { exclusive: body.exclusive }),
   };
 }
 

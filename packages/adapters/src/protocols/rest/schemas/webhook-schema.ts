@@ -16,6 +16,9 @@ const EVENT_TYPE_ROWS: Readonly<Record<RegistryEvent['type'], true>> = {
   'route-deleted': true,
   'policy-put': true,
   'policy-deleted': true,
+  'settings-put': true,
+  'settings-deleted': true,
+  'active-changed': true,
   'namespace-put': true,
   'namespace-deleted': true,
 };
