@@ -261,12 +261,13 @@ export async function createRegistry(
     async register(registration, context) {
       open();
       const outcome = await writer.register(registration, context);
-      if (!outcome.instance.exclusive) return outcome;
+      if (catalogue.settingsShelf.size === 0 || !outcome.instance.exclusive) return outcome;
       return { ...outcome, instance: await afterElection(outcome.instance) };
     },
     async registerBatch(registrations, context) {
       open();
       const items = await writer.registerBatch(registrations, context);
+      if (catalogue.settingsShelf.size === 0) return items;
       if (!items.some((item) => item.ok && item.value.instance.exclusive)) return items;
       await exclusive.settled();
       return items.map((item) =>
