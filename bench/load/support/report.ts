@@ -1,5 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, totalmem } from 'node:os';
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { LoadResult } from './http-load.ts';
 
 /** A row of a benchmark: what was measured, and what it is held against. */
@@ -8,6 +10,31 @@ export interface Row {
   readonly figure: string;
   readonly target?: string;
   readonly met?: boolean;
+}
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** What a benchmark leaves behind for the performance page. */
+export interface Result {
+  readonly name: string;
+  /** As it was called, from the root of the repository. */
+  readonly command: string;
+  readonly day: string;
+  readonly machine: string;
+  readonly rows: readonly Row[];
+}
+
+export const RESULTS = new URL('../../results/', import.meta.url);
+
+function command(): string {
+  const script = relative(ROOT, process.argv[1] ?? '');
+  const flags = process.env.NODE_OPTIONS;
+  const given = flags === undefined ? [] : [`NODE_OPTIONS="${flags}"`];
+  return [...given, 'node', script, ...process.argv.slice(2)].join(' ');
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
 }
 
 export function machine(): string {
@@ -23,11 +50,10 @@ export async function report(name: string, rows: readonly Row[]): Promise<void> 
     const met = row.met === undefined ? '' : row.met ? 'yes' : 'NO';
     console.log(`| ${row.work} | ${row.figure} | ${row.target ?? ''} | ${met} |`);
   }
-  const folder = new URL('../../results/', import.meta.url);
-  await mkdir(folder, { recursive: true });
+  await mkdir(RESULTS, { recursive: true });
   await writeFile(
-    new URL(`${name}.json`, folder),
-    `${JSON.stringify({ name, machine: machine(), rows }, null, 2)}\n`,
+    new URL(`${name}.json`, RESULTS),
+    `${JSON.stringify({ name, command: command(), day: today(), machine: machine(), rows } satisfies Result, null, 2)}\n`,
   );
 }
 
