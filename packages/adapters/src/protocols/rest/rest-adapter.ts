@@ -23,7 +23,7 @@ import { webhookOperations } from './operations/webhooks.ts';
 import { toProblemReply } from './problem-reply.ts';
 import { checkQuery } from './query.ts';
 import { createViewFrames } from './streams/view-frames.ts';
-import { createWatcherBudget } from './streams/watcher-budget.ts';
+import { createWatcherBudget } from '../watching/watcher-budget.ts';
 
 export interface RestAdapterOptions {
   /** Shown in the API document. */
