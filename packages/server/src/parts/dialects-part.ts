@@ -37,7 +37,9 @@ interface SocketDialect {
 }
 
 /** Imported when it is enabled, and only then. */
-const HTTP_DIALECTS: Readonly<Partial<Record<HttpDialectName, HttpDialectLoader>>> = {};
+const HTTP_DIALECTS: Readonly<Partial<Record<HttpDialectName, HttpDialectLoader>>> = {
+  consul: loadConsul,
+};
 
 const SOCKET_DIALECTS: readonly SocketDialect[] = [];
 
@@ -108,4 +110,15 @@ async function serveOverSocket(
   });
   const named = { ...address, name, protocol };
   context.listeners.dialects = [...(context.listeners.dialects ?? []), named];
+}
+
+async function loadConsul(context: ServerContext, { registry }: DialectDeps) {
+  const { createConsulAdapter } = await import('@portolan/adapters/consul');
+  const { config, listeners, logger, version } = context;
+  const { host } = config.dialects.consul.listen ?? listeners.control ?? config.control.listen;
+  const adapter = createConsulAdapter(
+    { version, advertise: host, maxWatchers: config.control.limits.watchers },
+    { ...context, registry, logger: logger.child({ component: 'consul' }) },
+  );
+  return [adapter];
 }

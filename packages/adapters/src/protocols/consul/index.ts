@@ -1,0 +1,2 @@
+export { createConsulAdapter } from './consul-adapter.ts';
+export type { ConsulAdapterOptions, ConsulDeps } from './consul-context.ts';
