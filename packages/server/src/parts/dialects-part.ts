@@ -9,6 +9,7 @@ import type { PortolanConfig } from '../config/schema.ts';
 import { createControlListener } from '../control/control-listener.ts';
 import { bind } from '../lifecycle/bind.ts';
 import type { ServerContext } from './server-context.ts';
+import { reachable } from './server-status.ts';
 
 /** What a dialect speaks for. */
 export interface DialectDeps {
@@ -117,7 +118,7 @@ async function loadConsul(context: ServerContext, { registry }: DialectDeps) {
   const { config, listeners, logger, version } = context;
   const { host } = config.dialects.consul.listen ?? listeners.control ?? config.control.listen;
   const adapter = createConsulAdapter(
-    { version, advertise: host, maxWatchers: config.control.limits.watchers },
+    { version, advertise: reachable(host), maxWatchers: config.control.limits.watchers },
     { ...context, registry, logger: logger.child({ component: 'consul' }) },
   );
   return [adapter];
