@@ -3,9 +3,9 @@ import { waitForChange } from '../../watching/wait-for-change.ts';
 import type { ConsulContext } from '../consul-context.ts';
 import type { ReadOptions } from './request-options.ts';
 
-/** Something that can be read again and again, with the index of its last change. */
+/** Something that can be read again and again, with the revision of its last change. */
 export interface Watched {
-  index(): Revision;
+  revision(): Revision;
   subscribe(wake: () => void): () => void;
 }
 
@@ -16,7 +16,7 @@ const JITTER_SHARE = 1 / 16;
 export function watchService(context: ConsulContext, service: ServiceKey): Watched {
   const { registry, indexes } = context;
   return {
-    index: () => Math.max(1, registry.view(service)?.revision ?? indexes.absent),
+    revision: () => registry.view(service)?.revision ?? indexes.absent,
     subscribe: (wake) => registry.subscribeService(service, wake),
   };
 }
@@ -28,15 +28,15 @@ export function watchCatalogue(
 ): Watched {
   const { indexes } = context;
   return {
-    index: () =>
-      what === 'instances' ? indexes.instances(namespace) : indexes.services(namespace).index,
+    revision: () =>
+      what === 'instances' ? indexes.instances(namespace) : indexes.services(namespace).revision,
     subscribe: (wake) => indexes.subscribe(what, namespace, wake),
   };
 }
 
 /** What never comes to be: clients wait for it to the end of their time. */
 export function watchNothing(context: ConsulContext): Watched {
-  return { index: () => context.indexes.absent, subscribe: () => () => undefined };
+  return { revision: () => context.indexes.absent, subscribe: () => () => undefined };
 }
 
 /**
@@ -52,26 +52,31 @@ export async function answerWhenNew(
 ): Promise<ControlReply> {
   const { index, waitMs } = options;
   const isHead = request.method === 'HEAD';
-  if (index > 0 && !isHead && index <= context.registry.revision) {
+  if (index > 0 && !isHead && index <= toIndex(context.registry.revision)) {
     const endMs = context.clock.now() + waitMs * (1 + context.random() * JITTER_SHARE);
-    while (watched.index() <= index && !request.signal.aborted) {
+    while (toIndex(watched.revision()) <= index && !request.signal.aborted) {
       const leftMs = endMs - context.clock.now();
       if (leftMs <= 0) break;
       await waitForChange(context, watched.subscribe, leftMs, request.signal);
     }
   }
-  const present = Math.max(1, watched.index());
+  const present = watched.revision();
   const reply = answer();
   return { ...reply, headers: { ...reply.headers, ...indexHeaders(present, options) } };
 }
 
+/** A revision as clients see it: to them an index of 0 is a fault, and revisions begin there. */
+function toIndex(revision: Revision): number {
+  return revision + 1;
+}
+
 /** What every read of the catalogue says of itself. */
-export function indexHeaders(
-  index: Revision,
+function indexHeaders(
+  revision: Revision,
   options: Pick<ReadOptions, 'consistency' | 'cached'>,
 ): Record<string, string> {
   return {
-    'x-consul-index': String(index),
+    'x-consul-index': String(toIndex(revision)),
     'x-consul-knownleader': 'true',
     'x-consul-lastcontact': '0',
     'x-consul-effective-consistency': options.consistency,

@@ -15,14 +15,17 @@ export interface ServiceTags {
   readonly tags: readonly string[];
 }
 
-/** The indexes of what spans several services, and of services that are not there. Never go backwards. */
+/** Revisions of what spans several services, and of services that are not there. Never go backwards. */
 export interface CatalogueIndexes {
   /** Of a service without instances of which the registry remembers nothing. */
   readonly absent: Revision;
   /** Of anything that depends on every instance of a namespace. */
   instances(namespace: string): Revision;
   /** The services of a namespace with their tags, and since when they are so: other changes of instances do not count. */
-  services(namespace: string): { readonly index: Revision; readonly list: Iterable<ServiceTags> };
+  services(namespace: string): {
+    readonly revision: Revision;
+    readonly list: Iterable<ServiceTags>;
+  };
   subscribe(what: 'instances' | 'services', namespace: string, wake: () => void): () => void;
 }
 
@@ -41,7 +44,7 @@ interface NamespaceState {
 const GATHER_MS = 20;
 
 export function createCatalogueIndexes(registry: Registry, clock: Clock): CatalogueIndexes {
-  const baseline = Math.max(1, registry.revision);
+  const baseline = registry.revision;
   const states = new Map<string, NamespaceState>();
   const changed = new Set<NamespaceState>();
   let absent = baseline;
@@ -130,9 +133,9 @@ export function createCatalogueIndexes(registry: Registry, clock: Clock): Catalo
       // A namespace that nobody registered in is not remembered for having been asked about.
       const state =
         stateOf(namespace) ?? (hasServices(namespace) ? openState(namespace) : undefined);
-      if (!state) return { index: baseline, list: [] };
+      if (!state) return { revision: baseline, list: [] };
       const list = loadTags(namespace, state).values();
-      return { index: state.services, list };
+      return { revision: state.services, list };
     },
     subscribe(what, namespace, wake) {
       const state = openState(namespace);
