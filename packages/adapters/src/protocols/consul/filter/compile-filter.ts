@@ -125,8 +125,16 @@ function unreadable(match: Match, goType: string) {
   );
 }
 
-/** RE2, as in Consul: no pattern takes longer than its text is long. */
+/** A pattern costs its length times its text's, for every item: a longer one could keep everybody waiting. */
+const PATTERN_LIMIT = 256;
+
+/** RE2, as in Consul. */
 function compilePattern(source: string): (text: string) => boolean {
+  if (source.length > PATTERN_LIMIT) {
+    throw badRequest(
+      `Failed to create filter: a regular expression may have ${PATTERN_LIMIT} characters at most`,
+    );
+  }
   try {
     const pattern = RE2JS.compile(source);
     return (text) => pattern.matcher(text).find();
