@@ -100,6 +100,7 @@ it('the list of services wakes its readers for names and tags, not for health', 
   await api.put('/v1/agent/check/pass/service:web-1');
   await api.native.clock.advance(1_000);
   expect(waiting.answer).toBeUndefined();
+  expect(indexOf(await api.get('/v1/catalog/services'))).toBe(index);
   await register('web-1', 'web', 80, { Tags: ['b'], Check: check });
   await api.native.clock.advance(100);
   expect(waiting.answer?.json).toEqual({ web: ['b'] });
@@ -113,6 +114,20 @@ it('nodes and states wake their readers for every change of an instance, a burst
   await api.put('/v1/agent/check/pass/service:web-1');
   await api.native.clock.advance(100);
   expect(waiting.answer?.json).toEqual([]);
+});
+
+it('the index of a service that nobody remembers any more is none that was told before its end', async () => {
+  const forgetful = await createConsulApi({}, { tombstones: { max: 1 } });
+  const told: number[] = [];
+  for (const name of ['first', 'second', 'third']) {
+    await forgetful.put('/v1/agent/service/register', { ID: name, Name: name, Port: 1 });
+    told.push(indexOf(await forgetful.get('/v1/health/service/first')));
+    await forgetful.put(`/v1/agent/service/deregister/${name}`);
+    told.push(indexOf(await forgetful.get('/v1/health/service/first')));
+  }
+  expect(told).toEqual(told.toSorted((a, b) => a - b));
+  expect(told.at(-1)).toBeGreaterThan(told[0] ?? 0);
+  await forgetful.close();
 });
 
 it('an index from another life of the registry is answered at once', async () => {

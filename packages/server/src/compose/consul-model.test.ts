@@ -97,6 +97,23 @@ it('an identical registration changes nothing', async () => {
   expect(api.native.registry.revision).toBe(revision);
 });
 
+it('registering again keeps what a check was found to be, whatever it claims now', async () => {
+  const body = { ID: 'web', Name: 'web', Address: '10.0.0.1', Port: 80, Check: { TTL: '30s' } };
+  await api.put(REGISTER, { ...body, Check: { TTL: '30s', Status: 'passing' } });
+  const seen: string[] = [];
+  const web = { namespace: 'default', group: 'default', name: 'web' };
+  api.native.registry.subscribeService(web, ({ instances }) => {
+    for (const { status } of instances) seen.push(status);
+  });
+  await api.put(REGISTER, { ...body, Tags: ['new'] });
+  await api.native.clock.advance(100);
+  expect(new Set(seen)).toEqual(new Set(['passing']));
+  expect(await shown('/v1/health/service/web')).toEqual([['10.0.0.1', 'web', 'passing']]);
+  await api.put('/v1/agent/check/fail/service:web');
+  await api.put(REGISTER, { ...body, Check: { TTL: '30s', Status: 'passing' } });
+  expect(await shown('/v1/health/service/web')).toEqual([['10.0.0.1', 'web', 'critical']]);
+});
+
 it('services without a port live side by side, and the gateway sends them nothing', async () => {
   for (const ID of ['worker-1', 'worker-2', 'worker-3']) {
     await api.put(REGISTER, { ID, Name: 'worker', Check: { TTL: '30s', Status: 'passing' } });

@@ -6,6 +6,7 @@ import {
   type Logger,
   NO_LOGGER,
 } from '@portolan/core';
+import type { RegistryOptionsInput } from '@portolan/registry';
 import { type GoldenTarget, seededRandom } from '@portolan/testing';
 import { answer } from '../../control/answer.ts';
 import { createRouteTable } from '../../control/route-table.ts';
@@ -47,8 +48,9 @@ export interface ConsulApi {
 
 export async function createConsulApi(
   options: Partial<ConsulAdapterOptions> = {},
+  registryOptions: RegistryOptionsInput = {},
 ): Promise<ConsulApi> {
-  const native = await createNativeApi();
+  const native = await createNativeApi({ registry: registryOptions });
   const faults: object[] = [];
   const logger: Logger = { ...NO_LOGGER, error: (fields) => void faults.push(fields) };
   const { registry, clock } = native;
