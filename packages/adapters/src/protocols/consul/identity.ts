@@ -19,7 +19,7 @@ export function toServiceName({ group, name }: ServiceKey): string {
 export function toServiceKey(name: string, namespace: string, registry: Registry): ServiceKey {
   const plain = { namespace, group: DEFAULT_GROUP, name };
   const at = name.indexOf(GROUP_SEPARATOR);
-  if (at <= 0 || (registry.view(plain)?.instances.length ?? 0) > 0) return plain;
+  if (at <= 0 || (registry.view(plain)?.count ?? 0) > 0) return plain;
   return { namespace, group: name.slice(0, at), name: name.slice(at + GROUP_SEPARATOR.length) };
 }
 

@@ -41,7 +41,7 @@ import { toTaggedAddresses, withStandInPort } from '../registration.ts';
 import { toReservedLabels } from '../reserved-labels.ts';
 import { storedCheckIds } from './check-ids.ts';
 import { get, put } from './consul-route.ts';
-import { presentViews } from './instance-scan.ts';
+import { presentViews, scanInstances } from './instance-scan.ts';
 
 const UNTRUSTED = { trusted: false } as const;
 
@@ -237,9 +237,11 @@ async function maintainNode(
   const enable = enableParameter(request.query);
   const namespace = namespaceOf(request.query);
   const own = callerAddress(request.remoteAddress);
-  const instances = presentViews(context, namespace).flatMap((view) =>
-    view.instances.filter(({ address }) => address === own),
-  );
+  const instances: Instance[] = [];
+  await scanInstances(context, presentViews(context, namespace), (instance) => {
+    if (instance.address === own) instances.push(instance);
+    return false;
+  });
   if (instances.length === 0) {
     throw new ConsulError(
       404,

@@ -36,7 +36,7 @@ import { nodeNameOf, toReservedLabels } from '../reserved-labels.ts';
 import { removeCheck } from './agent-checks.ts';
 import { refOf } from './agent-services.ts';
 import { put } from './consul-route.ts';
-import { presentViews } from './instance-scan.ts';
+import { instancesOn } from './instance-scan.ts';
 
 const UNTRUSTED = { trusted: false } as const;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
@@ -183,9 +183,7 @@ async function deregister(context: ConsulContext, request: ControlRequest): Prom
     const instance = instanceOn(context, namespace, serviceId, node);
     if (instance) await remove(context, instance);
   } else {
-    const onNode = presentViews(context, namespace).flatMap((view) =>
-      view.instances.filter((instance) => nodeNameOf(instance) === node),
-    );
+    const onNode = await instancesOn(context, namespace, node);
     if (checkId === '') for (const instance of onNode) await remove(context, instance);
     else await removeNamedCheck(context, onNode, checkId);
   }

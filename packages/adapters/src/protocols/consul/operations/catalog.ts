@@ -17,7 +17,7 @@ import { nodeMetaParameters, readOptions } from '../query/request-options.ts';
 import { nodeNameOf } from '../reserved-labels.ts';
 import { get } from './consul-route.ts';
 import { chooser, readConnect } from './health.ts';
-import { hasNodeMeta, presentViews } from './instance-scan.ts';
+import { hasNodeMeta, presentViews, scanInstances } from './instance-scan.ts';
 
 /** `/v1/catalog/…`, the reading half. */
 export function catalogRoutes(context: ConsulContext): HttpRoute[] {
@@ -58,24 +58,37 @@ function readServices(context: ConsulContext, request: ControlRequest): Promise<
     );
   }
   const watched = watchCatalogue(context, 'instances', namespace);
-  return answerWhenNew(context, request, options, watched, () => {
-    const entries: [string, string[]][] = [];
-    for (const view of presentViews(context, namespace)) {
-      const divisor = weightDivisor(view);
-      const chosen = view.instances.filter(
-        (instance) =>
-          hasNodeMeta(instance, meta) &&
-          (filter?.(toCatalogJson(instance, divisor, context.datacenter)) ?? true),
-      );
-      if (chosen.length === 0) continue;
-      const tags = [...new Set(chosen.flatMap((instance) => instance.tags))].sort();
-      entries.push([toServiceName(view.service), tags]);
-    }
-    return mapReply(entries, pretty);
+  return answerWhenNew(context, request, options, watched, async () => {
+    const found = new Map<ServiceView, Set<string>>();
+    const divisorOf = divisors();
+    await scanInstances(context, presentViews(context, namespace), (instance, view) => {
+      if (!hasNodeMeta(instance, meta)) return false;
+      const isChosen =
+        filter?.(toCatalogJson(instance, divisorOf(view), context.datacenter)) ?? true;
+      if (!isChosen) return false;
+      const tags = found.get(view) ?? new Set();
+      found.set(view, tags);
+      for (const tag of instance.tags) tags.add(tag);
+      return false;
+    });
+    return mapReply(
+      [...found].map(([{ service }, tags]) => [toServiceName(service), [...tags].sort()]),
+      pretty,
+    );
   });
 }
 
-function readService(
+/** Each view's divisor, found once. */
+function divisors(): (view: ServiceView) => number {
+  const known = new Map<ServiceView, number>();
+  return (view) => {
+    const divisor = known.get(view) ?? weightDivisor(view);
+    known.set(view, divisor);
+    return divisor;
+  };
+}
+
+async function readService(
   context: ConsulContext,
   request: ControlRequest,
   name: string,
@@ -84,7 +97,7 @@ function readService(
   const options = readOptions(request, datacenter);
   const filter = filterOf(options.filter, FILTER_FIELDS.catalogService);
   const service = toServiceKey(name, options.namespace, registry);
-  const choose = chooser(context, request, options.namespace);
+  const choose = await chooser(context, request, options.namespace);
 
   function* entries(view: ServiceView, instances: readonly Instance[]) {
     const divisor = weightDivisor(view);
@@ -112,14 +125,13 @@ function readNodes(context: ConsulContext, request: ControlRequest): Promise<Con
   const meta = nodeMetaParameters(request.query);
   const filter = filterOf(options.filter, FILTER_FIELDS.node);
   const watched = watchCatalogue(context, 'instances', options.namespace);
-  return answerWhenNew(context, request, options, watched, () => {
+  return answerWhenNew(context, request, options, watched, async () => {
     const nodes = new Map<string, Instance>();
-    for (const { instances } of presentViews(context, options.namespace)) {
-      for (const instance of instances) {
-        const name = nodeNameOf(instance);
-        if (!nodes.has(name) && hasNodeMeta(instance, meta)) nodes.set(name, instance);
-      }
-    }
+    await scanInstances(context, presentViews(context, options.namespace), (instance) => {
+      const name = nodeNameOf(instance);
+      if (!nodes.has(name) && hasNodeMeta(instance, meta)) nodes.set(name, instance);
+      return false;
+    });
     return listReply(nodesJson(nodes.values(), context.datacenter, filter), options.pretty);
   });
 }
@@ -140,21 +152,20 @@ function readNode(
   const options = readOptions(request, context.datacenter);
   const filter = filterOf(options.filter, FILTER_FIELDS.service);
   const watched = watchCatalogue(context, 'instances', options.namespace);
-  return answerWhenNew(context, request, options, watched, () => {
-    const services: Record<string, unknown>[] = [];
+  return answerWhenNew(context, request, options, watched, async () => {
+    const services: { readonly ID: string }[] = [];
+    const divisorOf = divisors();
     let node: object | undefined;
-    for (const view of presentViews(context, options.namespace)) {
-      const divisor = weightDivisor(view);
-      for (const instance of view.instances) {
-        if (nodeNameOf(instance) !== name) continue;
-        node ??= toNodeJson(instance, context.datacenter);
-        const service = toAgentServiceJson(instance, divisor, context.datacenter);
-        if (filter?.(service) ?? true) services.push(service);
-      }
-    }
+    await scanInstances(context, presentViews(context, options.namespace), (instance, view) => {
+      if (nodeNameOf(instance) !== name) return false;
+      node ??= toNodeJson(instance, context.datacenter);
+      const service = toAgentServiceJson(instance, divisorOf(view), context.datacenter);
+      if (filter?.(service) ?? true) services.push(service);
+      return false;
+    });
     // Consul answers null for a node that it does not know.
     if (!node) return jsonReply(null, options.pretty);
-    const byId = Object.fromEntries(services.map((service) => [String(service.ID), service]));
+    const byId = Object.fromEntries(services.map((service) => [service.ID, service]));
     return jsonReply({ Node: node, Services: asList ? services : byId }, options.pretty);
   });
 }

@@ -46,53 +46,57 @@ export interface CheckIndex {
 }
 
 /**
- * Follows the catalogue's events, so that a heartbeat by check id costs no search. One id may stand on several nodes,
- * as in Consul.
+ * Made when the first such id is asked for; from then on it follows the catalogue's events, so that a heartbeat by check
+ * id costs no search. One id may stand on several nodes, as in Consul.
  */
 export function createCheckIndex(registry: Registry): CheckIndex {
-  const holders = new Map<string, Set<string>>();
+  let made: Map<string, Set<string>> | undefined;
   const keyOf = (namespace: string, checkId: string): string => `${namespace} ${checkId}`;
 
-  function own(instance: Instance): string[] {
+  function keysOf(instance: Instance): string[] {
     return instance.checks
       .filter(({ id }) => id.startsWith(OWN_CHECK))
       .map(({ id }) => keyOf(instance.service.namespace, id.slice(OWN_CHECK.length)));
   }
-  function add(instance: Instance): void {
-    for (const key of own(instance)) {
+  function add(holders: Map<string, Set<string>>, instance: Instance): void {
+    for (const key of keysOf(instance)) {
       const present = holders.get(key);
       if (present) present.add(instance.id);
       else holders.set(key, new Set([instance.id]));
     }
   }
-
-  for (const { service } of registry.services()) {
-    for (const instance of registry.view(service)?.instances ?? []) add(instance);
-  }
-  registry.events.subscribe((events) => {
-    for (const event of events) {
-      // Holders that lost the check meanwhile are dropped when they are next looked at.
-      if (event.type === 'instance-registered' || event.type === 'instance-updated') {
-        add(event.instance);
-      } else if (event.type === 'instance-deregistered') {
-        for (const key of own(event.instance)) drop(key, event.instance.id);
-      }
-    }
-  });
-  function drop(key: string, id: string): void {
+  function drop(holders: Map<string, Set<string>>, key: string, id: string): void {
     const present = holders.get(key);
     present?.delete(id);
     if (present?.size === 0) holders.delete(key);
   }
+  function make(): Map<string, Set<string>> {
+    const holders = new Map<string, Set<string>>();
+    for (const { service } of registry.services()) {
+      for (const instance of registry.view(service)?.instances ?? []) add(holders, instance);
+    }
+    registry.events.subscribe((events) => {
+      for (const event of events) {
+        // Holders that lost the check meanwhile are dropped when they are next looked at.
+        if (event.type === 'instance-registered' || event.type === 'instance-updated') {
+          add(holders, event.instance);
+        } else if (event.type === 'instance-deregistered') {
+          for (const key of keysOf(event.instance)) drop(holders, key, event.instance.id);
+        }
+      }
+    });
+    return holders;
+  }
 
   return {
     find(namespace, checkId, node) {
+      made ??= make();
       const key = keyOf(namespace, checkId);
       let found: Instance | undefined;
-      for (const id of [...(holders.get(key) ?? [])]) {
+      for (const id of [...(made.get(key) ?? [])]) {
         const instance = registry.instance({ namespace, id });
         if (!instance?.checks.some((check) => check.id === `${OWN_CHECK}${checkId}`)) {
-          drop(key, id);
+          drop(made, key, id);
         } else if (instance.address === node) return instance;
         else found ??= instance;
       }

@@ -25,6 +25,7 @@ import { get } from './consul-route.ts';
 import {
   hasNodeMeta,
   hasTags,
+  instancesOn,
   presentViews,
   someInstanceOn,
   sortedByNearness,
@@ -41,7 +42,7 @@ export function healthRoutes(context: ConsulContext): HttpRoute[] {
   ];
 }
 
-function readHealth(
+async function readHealth(
   context: ConsulContext,
   request: ControlRequest,
   name: string,
@@ -54,7 +55,7 @@ function readHealth(
       ? undefined
       : compileFilter(options.filter, FILTER_FIELDS.healthEntry);
   const service = toServiceKey(name, options.namespace, registry);
-  const choose = chooser(context, request, options.namespace);
+  const choose = await chooser(context, request, options.namespace);
   const isPlain = choose === undefined && filter === undefined && !options.pretty;
 
   function* entries(view: ServiceView, instances: readonly Instance[]) {
@@ -83,26 +84,24 @@ function readHealth(
 }
 
 /** What `tag`, `node-meta` and `near` make of a list; undefined when none of them is asked for. */
-export function chooser(
+export async function chooser(
   context: ConsulContext,
   request: ControlRequest,
   namespace: string,
-): ((instances: readonly Instance[]) => readonly Instance[]) | undefined {
+): Promise<((instances: readonly Instance[]) => readonly Instance[]) | undefined> {
   const { query } = request;
   const tags = query.getAll('tag').filter((tag) => tag !== '');
   const meta = nodeMetaParameters(query);
   const wanted = query.get('near') || undefined;
   if (tags.length === 0 && meta.length === 0 && wanted === undefined) return undefined;
-  return (instances) => {
-    const chosen = instances.filter(
-      (instance) => hasTags(instance, tags) && hasNodeMeta(instance, meta),
-    );
-    if (wanted === undefined) return chosen;
-    // Consul's local agent is the caller's own node.
-    const near =
-      wanted === '_agent' || wanted === '_ip' ? callerAddress(request.remoteAddress) : wanted;
-    return sortedByNearness(chosen, near, someInstanceOn(context, namespace, near));
-  };
+  const choose = (instances: readonly Instance[]): readonly Instance[] =>
+    instances.filter((instance) => hasTags(instance, tags) && hasNodeMeta(instance, meta));
+  if (wanted === undefined) return choose;
+  // Consul's local agent is the caller's own node.
+  const isOwn = wanted === '_agent' || wanted === '_ip';
+  const near = isOwn ? callerAddress(request.remoteAddress) : wanted;
+  const origin = await someInstanceOn(context, namespace, near);
+  return (instances) => sortedByNearness(choose(instances), near, origin);
 }
 
 /** Nothing here is part of a mesh: an empty list that can be waited on. */
@@ -113,12 +112,12 @@ export function readConnect(context: ConsulContext, request: ControlRequest) {
   );
 }
 
-function readChecks(context: ConsulContext, request: ControlRequest, name: string) {
+async function readChecks(context: ConsulContext, request: ControlRequest, name: string) {
   const { registry } = context;
   const options = readOptions(request, context.datacenter);
   const filter = checkFilter(options.filter);
   const service = toServiceKey(name, options.namespace, registry);
-  const choose = chooser(context, request, options.namespace);
+  const choose = await chooser(context, request, options.namespace);
   return answerWhenNew(context, request, options, watchService(context, service), () => {
     const instances = registry.view(service)?.instances ?? [];
     const chosen = choose ? choose(instances) : instances;
@@ -132,10 +131,8 @@ function readNode(context: ConsulContext, request: ControlRequest, node: string)
   const options = readOptions(request, context.datacenter);
   const filter = checkFilter(options.filter);
   const watched = watchCatalogue(context, 'instances', options.namespace);
-  return answerWhenNew(context, request, options, watched, () => {
-    const instances = presentViews(context, options.namespace).flatMap((view) =>
-      view.instances.filter((instance) => nodeNameOf(instance) === node),
-    );
+  return answerWhenNew(context, request, options, watched, async () => {
+    const instances = await instancesOn(context, options.namespace, node);
     const checks = [
       ...instances.slice(0, 1).map(toNodeCheck),
       ...instances.flatMap((instance) => toServiceChecksJson(instance, registry)),

@@ -52,17 +52,53 @@ export function sortedByNearness(
   return instances.toSorted((a, b) => distance(a) - distance(b));
 }
 
+/** As many instances are looked at before others get their turn. */
+const SLICE_INSTANCES = 2_000;
+
+/** Looks at every instance of the views, in slices; `visit` ends it by giving true. */
+export async function scanInstances(
+  { clock }: Pick<ConsulContext, 'clock'>,
+  views: readonly ServiceView[],
+  visit: (instance: Instance, view: ServiceView) => boolean | undefined,
+): Promise<void> {
+  let looked = 0;
+  for (const view of views) {
+    for (const instance of view.instances) {
+      if (visit(instance, view)) return;
+      looked++;
+      if (looked % SLICE_INSTANCES !== 0) continue;
+      await new Promise<void>((resolve) => {
+        clock.setTimer(0, resolve);
+      });
+    }
+  }
+}
+
 /** Some instance on a node, which tells where the node is. */
-export function someInstanceOn(
+export async function someInstanceOn(
   context: ConsulContext,
   namespace: string,
   node: string,
-): Instance | undefined {
-  for (const { service } of context.registry.services(namespace)) {
-    const found = context.registry
-      .view(service)
-      ?.instances.find((instance) => nodeNameOf(instance) === node);
-    if (found) return found;
-  }
-  return undefined;
+): Promise<Instance | undefined> {
+  let found: Instance | undefined;
+  await scanInstances(context, presentViews(context, namespace), (instance) => {
+    if (nodeNameOf(instance) !== node) return false;
+    found = instance;
+    return true;
+  });
+  return found;
+}
+
+/** Every instance on a node. */
+export async function instancesOn(
+  context: ConsulContext,
+  namespace: string,
+  node: string,
+): Promise<readonly Instance[]> {
+  const found: Instance[] = [];
+  await scanInstances(context, presentViews(context, namespace), (instance) => {
+    if (nodeNameOf(instance) === node) found.push(instance);
+    return false;
+  });
+  return found;
 }

@@ -41,14 +41,15 @@ export function watchNothing(context: ConsulContext): Watched {
 
 /**
  * Answers at once, or when the index is greater than the client's, or with the present state when the wait is over.
- * An index that this registry has not reached comes from another life of it and is answered at once.
+ * An index that this registry has not reached comes from another life of it and is answered at once. `answer` takes the
+ * views that it speaks of before it awaits anything.
  */
 export async function answerWhenNew(
   context: ConsulContext,
   request: ControlRequest,
   options: ReadOptions,
   watched: Watched,
-  answer: () => ControlReply,
+  answer: () => ControlReply | Promise<ControlReply>,
 ): Promise<ControlReply> {
   const { index, waitMs } = options;
   const isHead = request.method === 'HEAD';
@@ -61,7 +62,7 @@ export async function answerWhenNew(
     }
   }
   const present = watched.revision();
-  const reply = answer();
+  const reply = await answer();
   return { ...reply, headers: { ...reply.headers, ...indexHeaders(present, options) } };
 }
 

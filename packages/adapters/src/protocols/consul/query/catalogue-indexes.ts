@@ -2,6 +2,7 @@ import {
   type CatalogueUpdate,
   type Clock,
   type Registry,
+  type RegistryEvent,
   type Revision,
   type ServiceKey,
   type ServiceView,
@@ -42,6 +43,8 @@ interface NamespaceState {
 
 /** Changes of whole lists wake their waiters together: a burst is one answer. */
 const GATHER_MS = 20;
+/** Looking at tags again takes at most this share of the time. */
+const LOOKING_SHARE = 0.05;
 
 export function createCatalogueIndexes(registry: Registry, clock: Clock): CatalogueIndexes {
   const baseline = registry.revision;
@@ -49,10 +52,7 @@ export function createCatalogueIndexes(registry: Registry, clock: Clock): Catalo
   const changed = new Set<NamespaceState>();
   let absent = baseline;
   let timer: TimerHandle | undefined;
-
-  function stateOf(namespace: string): NamespaceState | undefined {
-    return states.get(namespace);
-  }
+  let gatherMs = GATHER_MS;
 
   function openState(namespace: string): NamespaceState {
     const present = states.get(namespace);
@@ -70,14 +70,31 @@ export function createCatalogueIndexes(registry: Registry, clock: Clock): Catalo
   }
 
   function onUpdate({ revision, views }: CatalogueUpdate): void {
-    for (const { service, instances } of views) {
-      if (instances.length === 0) absent = revision;
+    for (const { service, count } of views) {
+      if (count === 0) absent = revision;
       const state = openState(service.namespace);
       state.instances = revision;
-      if (state.tags) state.dirty.set(serviceId(service), service);
       if (state.instanceWaiters.size + state.serviceWaiters.size > 0) changed.add(state);
     }
-    if (changed.size > 0) timer ??= clock.setTimer(GATHER_MS, tell);
+    if (changed.size > 0) timer ??= clock.setTimer(gatherMs, tell);
+  }
+
+  /** Marks services whose names or tags may be others now; health and intent change neither. */
+  function onEvents(events: readonly RegistryEvent[]): void {
+    for (const event of events) {
+      if (!TAG_EVENTS.has(event.type) || !('instance' in event)) continue;
+      const { service, tags } = event.instance;
+      const state = states.get(service.namespace);
+      if (!state?.tags) continue;
+      const id = serviceId(service);
+      const known = state.tags.get(id);
+      const isPlain = known !== undefined && known.tags.length === 0 && tags.length === 0;
+      const mayMatter =
+        event.type === 'instance-registered'
+          ? !known || tags.some((tag) => !known.tags.includes(tag))
+          : !isPlain || registry.view(service)?.count === 0;
+      if (mayMatter) state.dirty.set(id, service);
+    }
   }
 
   function tell(): void {
@@ -93,6 +110,8 @@ export function createCatalogueIndexes(registry: Registry, clock: Clock): Catalo
 
   /** Looks at what changed; whether names or tags did. */
   function refresh(state: NamespaceState): boolean {
+    if (state.dirty.size === 0) return false;
+    const startedMs = clock.now();
     let isNew = false;
     const { tags: known } = state;
     for (const [id, service] of state.dirty) {
@@ -105,6 +124,7 @@ export function createCatalogueIndexes(registry: Registry, clock: Clock): Catalo
     }
     state.dirty.clear();
     if (isNew) state.services = state.instances;
+    gatherMs = Math.max(GATHER_MS, (clock.now() - startedMs) / LOOKING_SHARE);
     return isNew;
   }
 
@@ -124,16 +144,17 @@ export function createCatalogueIndexes(registry: Registry, clock: Clock): Catalo
   }
 
   registry.subscribe(onUpdate);
+  registry.events.subscribe(onEvents);
   return {
     get absent() {
       return absent;
     },
-    instances: (namespace) => stateOf(namespace)?.instances ?? baseline,
+    instances: (namespace) => states.get(namespace)?.instances ?? baseline,
     services(namespace) {
       // A namespace that nobody registered in is not remembered for having been asked about.
-      const state =
-        stateOf(namespace) ?? (hasServices(namespace) ? openState(namespace) : undefined);
-      if (!state) return { revision: baseline, list: [] };
+      const isKnown = states.has(namespace) || registry.services(namespace).length > 0;
+      if (!isKnown) return { revision: baseline, list: [] };
+      const state = openState(namespace);
       const list = loadTags(namespace, state).values();
       return { revision: state.services, list };
     },
@@ -153,14 +174,16 @@ export function createCatalogueIndexes(registry: Registry, clock: Clock): Catalo
       };
     },
   };
-
-  function hasServices(namespace: string): boolean {
-    return registry.services(namespace).length > 0;
-  }
 }
 
+const TAG_EVENTS: ReadonlySet<RegistryEvent['type']> = new Set([
+  'instance-registered',
+  'instance-updated',
+  'instance-deregistered',
+]);
+
 function tagsOf(view: ServiceView | undefined): readonly string[] | undefined {
-  if (!view || view.instances.length === 0) return undefined;
+  if (!view || view.count === 0) return undefined;
   const tags = new Set<string>();
   for (const instance of view.instances) for (const tag of instance.tags) tags.add(tag);
   return [...tags].sort();
