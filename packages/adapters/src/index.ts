@@ -16,7 +16,7 @@ export { lookupHost } from './probes/lookup-host.ts';
 export type { ProbeDeps } from './probes/probe-deps.ts';
 export { createScriptProbe } from './probes/script-probe.ts';
 export { createTcpProbe } from './probes/tcp-probe.ts';
-export { fromJsonPath } from './protocols/rest/body/json-path.ts';
+export { fromJsonPath } from './protocols/body/json-path.ts';
 export type { RestDeps, SnapshotPort, WebhookFailure } from './protocols/rest/operation.ts';
 export {
   type ParsedDocument,

@@ -1,7 +1,7 @@
 import { DEFAULT_GROUP } from '@portolan/core';
 import { LineCounter, parseAllDocuments } from 'yaml';
 import { compileIstioDocument } from '../istio/compile-istio-document.ts';
-import { fromJsonPath } from '../protocols/rest/body/json-path.ts';
+import { fromJsonPath } from '../protocols/body/json-path.ts';
 import { parsePolicyDocument, parseRouteDocument } from '../protocols/rest/parse-document.ts';
 import type { CompiledDocument } from './compiled-document.ts';
 import { type DocumentProblem, DocumentReader } from './document-reader.ts';

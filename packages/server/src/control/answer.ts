@@ -45,8 +45,8 @@ export function refuse(
   const detail = `${request.path} takes ${resolution.allow}, not ${request.method}.`;
   const error = new RegistryError('METHOD_NOT_ALLOWED', { detail });
   const reply = renderFault(adapter, error, request, logger);
-  // RFC 9110 §15.5.6: a 405 carries Allow.
-  return { ...reply, headers: { ...reply.headers, allow: resolution.allow } };
+  // RFC 9110 §15.5.6: a 405 carries Allow; a dialect may know better what its own clients are told.
+  return { ...reply, headers: { allow: resolution.allow, ...reply.headers } };
 }
 
 /** Renders what went wrong; faults of ours are logged under the id that the reply carries. */

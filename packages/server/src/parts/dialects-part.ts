@@ -9,6 +9,7 @@ import type { PortolanConfig } from '../config/schema.ts';
 import { createControlListener } from '../control/control-listener.ts';
 import { bind } from '../lifecycle/bind.ts';
 import type { ServerContext } from './server-context.ts';
+import { reachable } from './server-status.ts';
 
 /** What a dialect speaks for. */
 export interface DialectDeps {
@@ -37,7 +38,9 @@ interface SocketDialect {
 }
 
 /** Imported when it is enabled, and only then. */
-const HTTP_DIALECTS: Readonly<Partial<Record<HttpDialectName, HttpDialectLoader>>> = {};
+const HTTP_DIALECTS: Readonly<Partial<Record<HttpDialectName, HttpDialectLoader>>> = {
+  consul: loadConsul,
+};
 
 const SOCKET_DIALECTS: readonly SocketDialect[] = [];
 
@@ -108,4 +111,15 @@ async function serveOverSocket(
   });
   const named = { ...address, name, protocol };
   context.listeners.dialects = [...(context.listeners.dialects ?? []), named];
+}
+
+async function loadConsul(context: ServerContext, { registry }: DialectDeps) {
+  const { createConsulAdapter } = await import('@portolan/adapters/consul');
+  const { config, listeners, logger, version } = context;
+  const { host } = config.dialects.consul.listen ?? listeners.control ?? config.control.listen;
+  const adapter = createConsulAdapter(
+    { version, advertise: reachable(host), maxWatchers: config.control.limits.watchers },
+    { ...context, registry, logger: logger.child({ component: 'consul' }) },
+  );
+  return [adapter];
 }

@@ -70,7 +70,7 @@ function toNamedUrl(
 }
 
 /** A listener on every address is reached from this machine at its loopback address. */
-function reachable(host: string): string {
+export function reachable(host: string): string {
   return host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
 }
 

@@ -14,13 +14,13 @@ import {
   type ServiceKey,
 } from '@portolan/core';
 import type { z } from 'zod';
+import { DEFAULT_BODY_LIMIT_BYTES, parseJsonBody } from '../body/json-body.ts';
+import type { WatcherBudget } from '../watching/watcher-budget.ts';
 import { type BodyCodec, requireValid } from './body/body-codec.ts';
-import { DEFAULT_BODY_LIMIT_BYTES, parseJsonBody } from './body/json-body.ts';
 import { requireJsonMediaType } from './body/media-type.ts';
 import { nameParameter, type QueryParameters } from './query.ts';
 import { isId, isName } from './schemas/fields.ts';
 import type { ViewFrames } from './streams/view-frames.ts';
-import type { WatcherBudget } from './streams/watcher-budget.ts';
 
 /** A failed delivery as `GET /webhooks/:id/failures` lists it. */
 export interface WebhookFailure {

@@ -7,8 +7,8 @@ import {
   type Route,
   type TrafficPolicy,
 } from '@portolan/core';
+import { appendKey } from '../body/json-path.ts';
 import { validate } from './body/body-codec.ts';
-import { appendKey } from './body/json-path.ts';
 import { policyCodec, toPolicy } from './schemas/policy-schema.ts';
 import { registrationCodec, toRegistrationInput } from './schemas/registration-schema.ts';
 import { routeCodec, toRoute } from './schemas/route-schema.ts';

@@ -5,6 +5,7 @@ import {
   type HttpRoute,
   isRegistryError,
 } from '@portolan/core';
+import { createWatcherBudget } from '../watching/watcher-budget.ts';
 import { jsonReply } from './json-reply.ts';
 import { toOpenApiDocument } from './openapi/openapi-document.ts';
 import type { Operation, RestContext, RestDeps } from './operation.ts';
@@ -24,7 +25,6 @@ import { webhookOperations } from './operations/webhooks.ts';
 import { toProblemReply } from './problem-reply.ts';
 import { checkQuery } from './query.ts';
 import { createViewFrames } from './streams/view-frames.ts';
-import { createWatcherBudget } from './streams/watcher-budget.ts';
 
 export interface RestAdapterOptions {
   /** Shown in the API document. */

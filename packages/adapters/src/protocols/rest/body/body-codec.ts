@@ -1,6 +1,6 @@
 import { type Problem, RegistryError } from '@portolan/core';
 import type { z } from 'zod';
-import { toJsonPath } from './json-path.ts';
+import { toJsonPath } from '../../body/json-path.ts';
 import { toProblems } from './zod-problems.ts';
 
 /** A problem under construction: keys relative to the value that is validated. */

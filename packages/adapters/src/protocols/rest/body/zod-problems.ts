@@ -1,7 +1,7 @@
 import type { Problem } from '@portolan/core';
 import type { z } from 'zod';
+import { appendKey, toJsonPath } from '../../body/json-path.ts';
 import { nearestName } from './did-you-mean.ts';
-import { appendKey, toJsonPath } from './json-path.ts';
 
 type Issue = z.core.$ZodIssue;
 

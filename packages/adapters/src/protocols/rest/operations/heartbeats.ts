@@ -1,4 +1,5 @@
 import { DEFAULT_GROUP, type Heartbeat, type InstanceRef, type Registry } from '@portolan/core';
+import { withoutBrackets } from '../../targets/probe-target.ts';
 import { requireValid } from '../body/body-codec.ts';
 import { toRoleJson } from '../codecs/exclusive-json.ts';
 import { jsonReply } from '../json-reply.ts';
@@ -15,7 +16,6 @@ import {
 } from '../operation.ts';
 import { nameParameter } from '../query.ts';
 import { heartbeatAnswer, heartbeatBatchAnswer } from '../schemas/answer-schemas.ts';
-import { withoutBrackets } from '../schemas/fields.ts';
 import {
   heartbeatBatchCodec,
   heartbeatBatchSchema,

@@ -1,27 +1,21 @@
 import { type CheckInput, type ProbeConfig, RegistryError } from '@portolan/core';
 import { z } from 'zod';
+import {
+  HEADER_VALUE,
+  isPlainHttpUrl,
+  isProbeHeader,
+  parseGrpcTarget,
+  parseHostPort,
+} from '../../targets/probe-target.ts';
 import type { RuleProblem } from '../body/body-codec.ts';
 import { describe } from '../body/zod-problems.ts';
-import { DAY_MS, durationField, idField, isPlainHttpUrl, parseHostPort } from './fields.ts';
+import { DAY_MS, durationField, idField } from './fields.ts';
 
 const URL_EXPECTED = 'an absolute http or https URL without credentials or fragment';
 const TCP_EXPECTED = 'host:port';
 const GRPC_EXPECTED = 'host:port or host:port/service';
 const STATUS_EXPECTED = 'a status from 100 to 599, a range such as "200-299", or a list of these';
 const HEADER_EXPECTED = 'a header value without control characters';
-const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-const HEADER_VALUE = /^[^\u0000-\u001f\u007f-\uffff]{0,1024}$/;
-const FRAMING_HEADERS = new Set([
-  'connection',
-  'content-length',
-  'expect',
-  'keep-alive',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 const KINDS = ['http', 'tcp', 'grpc', 'ttl', 'script'] as const;
 
 const statusRange = z
@@ -52,11 +46,9 @@ export const checkSchema = z
     method: z.enum(['GET', 'HEAD', 'POST', 'OPTIONS']).optional(),
     headers: z
       .record(
-        z
-          .string()
-          .refine((name) => HEADER_NAME.test(name) && !FRAMING_HEADERS.has(name.toLowerCase()), {
-            error: 'a header name that does not frame the message',
-          }),
+        z.string().refine(isProbeHeader, {
+          error: 'a header name that does not frame the message',
+        }),
         z.string({ error: HEADER_EXPECTED }).regex(HEADER_VALUE, { error: HEADER_EXPECTED }),
       )
       .optional(),
@@ -168,13 +160,6 @@ function toProbe(check: CheckBody): ProbeConfig {
   }
   if (check.ttl !== undefined) return { kind: 'ttl', ttlMs: check.ttl };
   throw new Error('A check passed validation without saying what to ask.');
-}
-
-function parseGrpcTarget(text: string) {
-  const slash = text.indexOf('/');
-  const target = parseHostPort(slash < 0 ? text : text.slice(0, slash));
-  const service = slash < 0 ? '' : text.slice(slash + 1);
-  return target && /^[A-Za-z0-9._/-]{0,256}$/.test(service) ? { ...target, service } : undefined;
 }
 
 function parseStatusRange(value: string | number): { from: number; to: number } | undefined {

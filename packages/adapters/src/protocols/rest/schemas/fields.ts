@@ -1,6 +1,6 @@
-import { isIP } from 'node:net';
 import { DURATION_EXPECTED, formatDuration, parseDuration } from '@portolan/core';
 import { z } from 'zod';
+import { isHost, withoutBrackets } from '../../targets/probe-target.ts';
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._:-]{0,126}[A-Za-z0-9])?$/;
 const NAME_EXPECTED =
@@ -8,10 +8,6 @@ const NAME_EXPECTED =
 const ID = /^[A-Za-z0-9][!-"$&-.0-;=@-[\]-~]{0,255}$/;
 const ID_EXPECTED =
   'an id of 1 to 256 printable ASCII characters without space, "/", "\\", "?", "#", "%", "<" or ">", beginning with a letter or digit';
-// RFC 1123 §2.1, with the underscore that container networks use; never all digits at the end (that is an IP literal).
-const HOST_NAME =
-  /^(?=.{1,253}$)(?!.*\.?\d+$)[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?)*$/;
-const PLAIN_HOST_NAME = /^[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
 const CONTROL = /[\u0000-\u001f\u007f]/;
 
@@ -48,21 +44,6 @@ export const addressField = z
   .max(255, { error: ADDRESS_EXPECTED })
   .refine((text) => isHost(withoutBrackets(text)), { error: ADDRESS_EXPECTED })
   .meta({ examples: ['172.18.0.12', 'fd00::12', 'users.internal'] });
-
-/** `[::1]` is written in URLs; a registration's address is the literal itself. */
-export function withoutBrackets(host: string): string {
-  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
-}
-
-export function isHost(text: string): boolean {
-  // A zone (`fe80::1%eth0`) means something on one machine only.
-  return (isIP(text) !== 0 && !text.includes('%')) || isHostName(text);
-}
-
-function isHostName(text: string): boolean {
-  if (PLAIN_HOST_NAME.test(text)) return !/^\d+$/.test(text);
-  return HOST_NAME.test(text) && !/(^|\.)\d+$/.test(text);
-}
 
 const LABEL_EXPECTED = 'text without control characters or lone surrogates';
 function isCleanText(text: string): boolean {
@@ -138,26 +119,6 @@ export const reportedStatusField = z.enum([
   'warning',
   'critical',
 ]);
-
-/** `host:port`, with brackets around IPv6; undefined when it is anything else. */
-export function parseHostPort(text: string): { host: string; port: number } | undefined {
-  const match = /^(\[[0-9A-Fa-f:.]+\]|[^:[\]]+):(\d{1,5})$/.exec(text);
-  const host = withoutBrackets(match?.[1] ?? '');
-  const port = Number(match?.[2]);
-  return match && isHost(host) && port >= 1 && port <= 65_535 ? { host, port } : undefined;
-}
-
-/** An absolute http or https URL without credentials and fragment. */
-export function isPlainHttpUrl(text: string): boolean {
-  if (text.length > 2_048 || CONTROL.test(text) || text.includes('#')) return false;
-  const url = URL.parse(text);
-  return (
-    url !== null &&
-    (url.protocol === 'http:' || url.protocol === 'https:') &&
-    url.username === '' &&
-    url.password === ''
-  );
-}
 
 /** Turns numbers and booleans into strings. */
 export function toLabelValues(

@@ -5,6 +5,7 @@ import {
   type RegistrationPatch,
 } from '@portolan/core';
 import { z } from 'zod';
+import { withoutBrackets } from '../../targets/probe-target.ts';
 import type { BodyCodec, RuleProblem } from '../body/body-codec.ts';
 import { describe } from '../body/zod-problems.ts';
 import { checkRules, checkSchema, toCheckInput } from './check-schema.ts';
@@ -23,7 +24,6 @@ import {
   toLabelPatch,
   toLabelValues,
   weightField,
-  withoutBrackets,
 } from './fields.ts';
 
 const leaseTime = durationField({ minMs: 100, maxMs: 30 * DAY_MS });

@@ -8,14 +8,8 @@ import {
 } from '@portolan/core';
 import { RE2JS } from 're2js';
 import { z } from 'zod';
-import {
-  DAY_MS,
-  durationField,
-  isHost,
-  metadataField,
-  nameField,
-  toLabelValues,
-} from './fields.ts';
+import { isHost } from '../../targets/probe-target.ts';
+import { DAY_MS, durationField, metadataField, nameField, toLabelValues } from './fields.ts';
 import { withoutUndefined } from './without-undefined.ts';
 
 export const PATH_EXPECTED =

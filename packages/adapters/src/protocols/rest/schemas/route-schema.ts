@@ -1,8 +1,9 @@
 import type { Destination, FieldMatch, Route, RouteMatch } from '@portolan/core';
 import { z } from 'zod';
+import { isHost } from '../../targets/probe-target.ts';
 import type { BodyCodec, RuleProblem } from '../body/body-codec.ts';
 import { describe } from '../body/zod-problems.ts';
-import { DAY_MS, durationField, isHost, nameField } from './fields.ts';
+import { DAY_MS, durationField, nameField } from './fields.ts';
 import {
   answerField,
   authField,

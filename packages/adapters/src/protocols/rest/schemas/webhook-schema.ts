@@ -1,7 +1,8 @@
 import type { RegistryEvent, Webhook } from '@portolan/core';
 import { z } from 'zod';
+import { isPlainHttpUrl } from '../../targets/probe-target.ts';
 import type { BodyCodec } from '../body/body-codec.ts';
-import { isPlainHttpUrl, nameField } from './fields.ts';
+import { nameField } from './fields.ts';
 
 /** Every type of event, so that a subscription to one that does not exist is refused. */
 const EVENT_TYPE_ROWS: Readonly<Record<RegistryEvent['type'], true>> = {

@@ -1,4 +1,5 @@
 import type { Revision, ServiceKey, ServiceView } from '@portolan/core';
+import { waitForChange } from '../../watching/wait-for-change.ts';
 import type { RestContext } from '../operation.ts';
 import { presentView } from './present-view.ts';
 
@@ -9,31 +10,17 @@ export const MAX_WAIT_MS = 600_000;
  * Resolves with the service's view as soon as it is newer than `index`, or with the present one after `waitMs`. Changes
  * of other services do not wake it. Rejects with nothing: when the signal aborts, nobody reads the answer.
  */
-export function longPoll(
+export async function longPoll(
   context: RestContext,
   service: ServiceKey,
   index: Revision,
   waitMs: number,
   signal: AbortSignal,
-): ServiceView | Promise<ServiceView> {
-  const { registry, clock } = context;
+): Promise<ServiceView> {
+  const { registry } = context;
   const present = presentView(registry, service, index);
-  if (present.isNews || waitMs === 0 || signal.aborted) return present.view;
-  const leave = context.watchers.enter();
-  const { promise, resolve } = Promise.withResolvers<ServiceView>();
-  const timer = clock.setTimer(Math.min(waitMs, MAX_WAIT_MS), expire);
-  const unsubscribe = registry.subscribeService(service, finish);
-  signal.addEventListener('abort', expire);
-
-  function expire(): void {
-    finish(presentView(registry, service, index).view);
-  }
-  function finish(view: ServiceView): void {
-    timer.cancel();
-    unsubscribe();
-    signal.removeEventListener('abort', expire);
-    leave();
-    resolve(view);
-  }
-  return promise;
+  if (present.isNews) return present.view;
+  const subscribe = (wake: () => void) => registry.subscribeService(service, wake);
+  await waitForChange(context, subscribe, Math.min(waitMs, MAX_WAIT_MS), signal);
+  return presentView(registry, service, index).view;
 }

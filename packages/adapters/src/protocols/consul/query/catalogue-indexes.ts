@@ -1,0 +1,195 @@
+import {
+  type CatalogueUpdate,
+  type Clock,
+  type Registry,
+  type RegistryEvent,
+  type Revision,
+  type ServiceKey,
+  type ServiceView,
+  serviceId,
+  type TimerHandle,
+} from '@portolan/core';
+
+/** A service's name and its distinct tags in order. */
+export interface ServiceTags {
+  readonly service: ServiceKey;
+  readonly tags: readonly string[];
+}
+
+/** Revisions of what spans several services, and of services that are not there. Never go backwards. */
+export interface CatalogueIndexes {
+  /** Of a service without instances of which the registry remembers nothing. */
+  readonly absent: Revision;
+  /** Of anything that depends on every instance of a namespace. */
+  instances(namespace: string): Revision;
+  /** The services of a namespace with their tags, and since when they are so: other changes of instances do not count. */
+  services(namespace: string): {
+    readonly revision: Revision;
+    readonly list: Iterable<ServiceTags>;
+  };
+  subscribe(what: 'instances' | 'services', namespace: string, wake: () => void): () => void;
+}
+
+interface NamespaceState {
+  instances: Revision;
+  services: Revision;
+  /** Absent until somebody asks. */
+  tags: Map<string, ServiceTags> | undefined;
+  /** Services whose tags have to be looked at again. */
+  readonly dirty: Map<string, ServiceKey>;
+  readonly instanceWaiters: Set<() => void>;
+  readonly serviceWaiters: Set<() => void>;
+}
+
+/** Changes of whole lists wake their waiters together: a burst is one answer. */
+const GATHER_MS = 20;
+/** Looking at tags again takes at most this share of the time. */
+const LOOKING_SHARE = 0.05;
+
+export function createCatalogueIndexes(registry: Registry, clock: Clock): CatalogueIndexes {
+  const baseline = registry.revision;
+  const states = new Map<string, NamespaceState>();
+  const changed = new Set<NamespaceState>();
+  let absent = baseline;
+  let timer: TimerHandle | undefined;
+  let gatherMs = GATHER_MS;
+
+  function openState(namespace: string): NamespaceState {
+    const present = states.get(namespace);
+    if (present) return present;
+    const state: NamespaceState = {
+      instances: baseline,
+      services: baseline,
+      tags: undefined,
+      dirty: new Map(),
+      instanceWaiters: new Set(),
+      serviceWaiters: new Set(),
+    };
+    states.set(namespace, state);
+    return state;
+  }
+
+  function onUpdate({ revision, views }: CatalogueUpdate): void {
+    for (const { service, count } of views) {
+      if (count === 0) absent = revision;
+      const state = openState(service.namespace);
+      state.instances = revision;
+      if (state.instanceWaiters.size + state.serviceWaiters.size > 0) changed.add(state);
+    }
+    if (changed.size > 0) timer ??= clock.setTimer(gatherMs, tell);
+  }
+
+  /** Marks services whose names or tags may be others now; health and intent change neither. */
+  function onEvents(events: readonly RegistryEvent[]): void {
+    for (const event of events) {
+      if (!TAG_EVENTS.has(event.type) || !('instance' in event)) continue;
+      const { service, tags } = event.instance;
+      const state = states.get(service.namespace);
+      if (!state?.tags) continue;
+      const id = serviceId(service);
+      const known = state.tags.get(id);
+      const isPlain = known !== undefined && known.tags.length === 0 && tags.length === 0;
+      const mayMatter =
+        event.type === 'instance-registered'
+          ? !known || tags.some((tag) => !known.tags.includes(tag))
+          : !isPlain || registry.view(service)?.count === 0;
+      if (mayMatter) state.dirty.set(id, service);
+    }
+  }
+
+  function tell(): void {
+    timer = undefined;
+    const due = [...changed];
+    changed.clear();
+    for (const state of due) {
+      for (const wake of [...state.instanceWaiters]) wake();
+      if (state.serviceWaiters.size === 0 || !refresh(state)) continue;
+      for (const wake of [...state.serviceWaiters]) wake();
+    }
+  }
+
+  /** Looks at what changed; whether names or tags did. */
+  function refresh(state: NamespaceState): boolean {
+    if (state.dirty.size === 0) return false;
+    const startedMs = clock.now();
+    let isNew = false;
+    const { tags: known } = state;
+    for (const [id, service] of state.dirty) {
+      const before = known?.get(id);
+      const after = tagsOf(registry.view(service));
+      if (isSame(before?.tags, after)) continue;
+      isNew = true;
+      if (after === undefined) known?.delete(id);
+      else known?.set(id, { service, tags: after });
+    }
+    state.dirty.clear();
+    if (isNew) state.services = state.instances;
+    gatherMs = Math.max(GATHER_MS, (clock.now() - startedMs) / LOOKING_SHARE);
+    return isNew;
+  }
+
+  function loadTags(namespace: string, state: NamespaceState): Map<string, ServiceTags> {
+    if (state.tags) {
+      refresh(state);
+      return state.tags;
+    }
+    const loaded = new Map<string, ServiceTags>();
+    for (const { service } of registry.services(namespace)) {
+      const tags = tagsOf(registry.view(service));
+      if (tags) loaded.set(serviceId(service), { service, tags });
+    }
+    state.tags = loaded;
+    state.services = state.instances;
+    return loaded;
+  }
+
+  registry.subscribe(onUpdate);
+  registry.events.subscribe(onEvents);
+  return {
+    get absent() {
+      return absent;
+    },
+    instances: (namespace) => states.get(namespace)?.instances ?? baseline,
+    services(namespace) {
+      // A namespace that nobody registered in is not remembered for having been asked about.
+      const isKnown = states.has(namespace) || registry.services(namespace).length > 0;
+      if (!isKnown) return { revision: baseline, list: [] };
+      const state = openState(namespace);
+      const list = loadTags(namespace, state).values();
+      return { revision: state.services, list };
+    },
+    subscribe(what, namespace, wake) {
+      const state = openState(namespace);
+      const waiters = what === 'instances' ? state.instanceWaiters : state.serviceWaiters;
+      waiters.add(wake);
+      return () => {
+        waiters.delete(wake);
+        if (state.instanceWaiters.size + state.serviceWaiters.size > 0) return;
+        changed.delete(state);
+        // Nothing was ever registered there: it was only asked about.
+        if (state.instances === baseline && !state.tags) states.delete(namespace);
+        if (changed.size > 0) return;
+        timer?.cancel();
+        timer = undefined;
+      };
+    },
+  };
+}
+
+const TAG_EVENTS: ReadonlySet<RegistryEvent['type']> = new Set([
+  'instance-registered',
+  'instance-updated',
+  'instance-deregistered',
+]);
+
+function tagsOf(view: ServiceView | undefined): readonly string[] | undefined {
+  if (!view || view.count === 0) return undefined;
+  const tags = new Set<string>();
+  for (const instance of view.instances) for (const tag of instance.tags) tags.add(tag);
+  return [...tags].sort();
+}
+
+function isSame(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.length === b.length && a.every((tag, at) => tag === b[at]);
+}
