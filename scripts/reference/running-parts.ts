@@ -1,4 +1,5 @@
 import { createRestAdapter } from '@portolan/adapters';
+import { createDnsAdapter } from '@portolan/adapters/dns';
 import {
   type ControlRequest,
   createAddressPolicy,
@@ -114,6 +115,7 @@ export async function askRunningParts(): Promise<RunningParts> {
   );
   const registry = await createRegistry({}, { ...deps, store, probes: [] });
   const gateway = createGateway({}, { ...deps, catalogue: registry, resolve: async () => [] });
+  createDnsAdapter({}, { ...deps, catalogue: registry });
   await noteMirror();
   await noteAccessLog();
   measureWorkers(metrics, { status: () => [] });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listenAddress } from './value-types.ts';
+import { count, duration, listenAddress, size } from './value-types.ts';
 
 const enabled = z.boolean({ error: 'expected true or false' });
 
@@ -8,6 +8,37 @@ const overHttp = z.strictObject({
   enabled,
   /** A port of its own; absent: it is served on the control port. */
   listen: listenAddress.optional(),
+});
+
+/** At most 63 characters, so that a question's answer always has room for it. */
+const ZONE = /^(?=.{1,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
+const zone = z
+  .string({ error: 'expected a domain name' })
+  .transform((name) => name.toLowerCase().replace(/\.$/, ''))
+  .refine((name) => ZONE.test(name), { error: 'expected a domain name of at most 63 characters' });
+
+/** Questions for services over UDP and TCP. */
+const dns = z.strictObject({
+  enabled,
+  listen: listenAddress,
+  /** Zone of the names, as in `web.service.portolan`. */
+  zone,
+  /** More zones with the same content; their names may carry the data centre where `zone` has the namespace. */
+  aliases: z.array(zone, { error: 'expected a list of domain names' }),
+  /** Label that may stand behind `service` in names of the aliases. */
+  datacenter: z.string({ error: 'expected a name' }).min(1, { error: 'expected a name' }),
+  /** How long an answer may be remembered, in whole seconds. */
+  ttl: duration(),
+  /** How long it may be remembered that there is nothing. */
+  negativeTtl: duration(),
+  /** Largest answer over UDP, to those who say that they can take it; others get 512 bytes. */
+  udpPayload: size({ atLeastBytes: 512, atMostBytes: 8_192 }),
+  /** Answers over UDP to one source (an IPv4 address, an IPv6 /64) in a second; over it, TCP is asked for. 0: no limit. */
+  responsesPerSecond: count(0, 10_000_000),
+  /** Open TCP connections. */
+  connections: count(1, 1_000_000),
+  /** How long a TCP connection may take for its next question. */
+  idleTimeout: duration({ atLeastMs: 1 }),
 });
 
 /** A dialect with a listener of its own. */
@@ -21,6 +52,6 @@ export const dialects = z.strictObject({
   consul: overHttp,
   eureka: overHttp,
   nacos: overHttp,
-  dns: overSocket,
+  dns,
   grpc: overSocket,
 });

@@ -5,6 +5,7 @@ import type {
   SocketProtocolAdapter,
 } from '@portolan/core';
 import { compileControlLimits } from '../config/compile-config.ts';
+import { compileDnsOptions } from '../config/compile-dialects.ts';
 import type { PortolanConfig } from '../config/schema.ts';
 import { createControlListener } from '../control/control-listener.ts';
 import { bind } from '../lifecycle/bind.ts';
@@ -39,7 +40,21 @@ interface SocketDialect {
 /** Imported when it is enabled, and only then. */
 const HTTP_DIALECTS: Readonly<Partial<Record<HttpDialectName, HttpDialectLoader>>> = {};
 
-const SOCKET_DIALECTS: readonly SocketDialect[] = [];
+const SOCKET_DIALECTS: readonly SocketDialect[] = [
+  {
+    name: 'dns',
+    setting: 'dialects.dns.listen',
+    flag: '--dns',
+    protocol: 'dns',
+    wanted: ({ dialects }) => dialects.dns.enabled,
+    async load(context, { registry }) {
+      const { createDnsAdapter } = await import('@portolan/adapters/dns');
+      const logger = context.logger.child({ component: 'dns' });
+      const options = compileDnsOptions(context.config);
+      return createDnsAdapter(options, { ...context, catalogue: registry, logger });
+    },
+  },
+];
 
 const CLOSE_LIMIT_MS = 5_000;
 

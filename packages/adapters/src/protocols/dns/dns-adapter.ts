@@ -7,6 +7,7 @@ import type {
   SocketAddress,
   SocketProtocolAdapter,
 } from '@portolan/core';
+import { measureDns } from './dns-metrics.ts';
 import { DEFAULT_DNS_OPTIONS, type DnsOptions } from './dns-options.ts';
 import { createDnsResponder } from './dns-responder.ts';
 import { listenTcp } from './tcp-listener.ts';
@@ -26,14 +27,20 @@ const MAX_TRIES = 10;
 /** DNS over UDP and TCP at one address: an authority for its zones, and no resolver of anything else. */
 export function createDnsAdapter(given: Partial<DnsOptions>, deps: DnsDeps): SocketProtocolAdapter {
   const options = { ...DEFAULT_DNS_OPTIONS, ...given };
+  const metrics = measureDns(deps.metrics);
   return {
     transport: 'socket',
     name: 'dns',
     listen: options.listen,
     async start(signal) {
-      const responder = createDnsResponder(options, deps);
+      const responder = createDnsResponder(options, { ...deps, metrics });
       try {
-        const listeners = await listenBoth(options.listen, { ...deps, options, responder });
+        const listeners = await listenBoth(options.listen, {
+          ...deps,
+          options,
+          responder,
+          metrics,
+        });
         const closed = whenAborted(signal).then(async () => {
           responder.close();
           await Promise.all(listeners.map((listener) => listener.close()));

@@ -10,6 +10,7 @@ import {
 } from 'dns-packet';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { measureDns } from './dns-metrics.ts';
 import { DEFAULT_DNS_OPTIONS, type DnsOptions } from './dns-options.ts';
 import { createDnsResponder } from './dns-responder.ts';
 import { anInstance, fixedCatalogue } from './test-catalogue/fixed-catalogue.ts';
@@ -24,7 +25,7 @@ function responderFor(instances: readonly Instance[], options: Partial<DnsOption
       catalogue: fixedCatalogue(...instances),
       random: seededRandom(3),
       logger: { ...NO_LOGGER, error: (fields) => void errors.push(fields) },
-      metrics: NO_METRICS,
+      metrics: measureDns(NO_METRICS),
     },
   );
   return { ...responder, errors };
@@ -175,7 +176,7 @@ describe('a service', () => {
       catalogue,
       random: seededRandom(1),
       logger: NO_LOGGER,
-      metrics: NO_METRICS,
+      metrics: measureDns(NO_METRICS),
     });
     const rcode = () => {
       const query = queryBytes('User-Service.service.team.portolan', 'A');

@@ -1,6 +1,7 @@
-import type { CatalogueReader, Logger, Metrics, Random } from '@portolan/core';
+import type { CatalogueReader, Logger, Random } from '@portolan/core';
 import { answerQuestion } from './answer-question.ts';
 import { bareAnswer, type DnsAnswer } from './dns-answer.ts';
+import type { DnsMetrics, DnsTransport } from './dns-metrics.ts';
 import type { DnsOptions } from './dns-options.ts';
 import { createFoldedServices } from './folded-services.ts';
 import { type QueryHead, type QueryMessage, readQuery } from './query-message.ts';
@@ -10,8 +11,6 @@ import type { Verdict } from './response-limiter.ts';
 /** Without EDNS (RFC 1035 §2.3.4). */
 const PLAIN_UDP_BYTES = 512;
 const MAX_TCP_BYTES = 65_535;
-
-export type DnsTransport = 'udp' | 'tcp';
 
 /** From message to answer: no socket, no waiting. Never throws. */
 export interface DnsResponder {
@@ -26,24 +25,13 @@ export interface DnsResponderDeps {
   readonly catalogue: CatalogueReader;
   readonly random: Random;
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly metrics: DnsMetrics;
 }
 
 export function createDnsResponder(options: DnsOptions, deps: DnsResponderDeps): DnsResponder {
   const { catalogue, random, logger, metrics } = deps;
   const services = createFoldedServices(catalogue);
   const { udpPayloadBytes } = options;
-  const replies = metrics.counter({
-    name: 'portolan_dns_replies_total',
-    help: 'Answers to DNS questions.',
-    labelNames: ['transport', 'rcode'],
-  });
-  const unanswered = metrics.counter({
-    name: 'portolan_dns_unanswered_total',
-    help: 'DNS messages that got no answer, or over the limit of their source only the wish to come over TCP.',
-    labelNames: ['reason'],
-  });
-
   function answer(query: QueryMessage): DnsAnswer {
     if ('fault' in query) return bareAnswer(query.fault);
     try {
@@ -59,29 +47,29 @@ export function createDnsResponder(options: DnsOptions, deps: DnsResponderDeps):
 
   function reply(query: QueryMessage, transport: DnsTransport, limitBytes: number): Buffer {
     const said = answer(query);
-    replies.labels(transport, said.rcode).inc();
+    metrics.replied(transport, said.rcode);
     return writeReply(query.head, said, { limitBytes, udpPayloadBytes });
   }
 
   return {
     overUdp(message, judge) {
       const query = readQuery(message);
-      if (!query) return noReply('malformed');
+      if (!query) return malformed();
       const verdict = judge();
-      if (verdict !== 'send') unanswered.labels('rate').inc();
+      if (verdict !== 'send') metrics.unanswered('rate');
       if (verdict === 'drop') return undefined;
       if (verdict === 'truncate') return writeTruncated(query.head);
       return reply(query, 'udp', udpRoom(query.head, udpPayloadBytes));
     },
     overTcp(message) {
       const query = readQuery(message);
-      return query ? reply(query, 'tcp', MAX_TCP_BYTES) : noReply('malformed');
+      return query ? reply(query, 'tcp', MAX_TCP_BYTES) : malformed();
     },
     close: services.close,
   };
 
-  function noReply(reason: string): undefined {
-    unanswered.labels(reason).inc();
+  function malformed(): undefined {
+    metrics.unanswered('malformed');
     return undefined;
   }
 }

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { isIPv6 } from 'node:net';
 import type { Clock, Logger, SocketAddress } from '@portolan/core';
+import type { DnsMetrics } from './dns-metrics.ts';
 import type { DnsOptions } from './dns-options.ts';
 import type { DnsResponder } from './dns-responder.ts';
 import { createResponseLimiter } from './response-limiter.ts';
@@ -17,6 +18,7 @@ export interface DnsListener {
 export interface DnsListenerDeps {
   readonly options: DnsOptions;
   readonly responder: DnsResponder;
+  readonly metrics: DnsMetrics;
   readonly clock: Clock;
   readonly logger: Logger;
 }
@@ -24,13 +26,17 @@ export interface DnsListenerDeps {
 /** Resolves once it is bound; rejects with the system's error. */
 export async function listenUdp(
   { host, port }: SocketAddress,
-  { options, responder, clock, logger }: DnsListenerDeps,
+  { options, responder, metrics, clock, logger }: DnsListenerDeps,
 ): Promise<DnsListener> {
   const judge = createResponseLimiter(options.responsesPerSecond, clock);
   const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
   socket.on('message', (message, from) => {
     // Nothing asks from port 0, and nothing could be answered there.
-    if (from.port === 0 || socket.getSendQueueSize() > MAX_QUEUED_BYTES) return;
+    if (from.port === 0) return;
+    if (socket.getSendQueueSize() > MAX_QUEUED_BYTES) {
+      metrics.unanswered('overload');
+      return;
+    }
     const reply = responder.overUdp(message, () => judge(from.address));
     if (reply) socket.send(reply, from.port, from.address, forgetSendError);
   });
