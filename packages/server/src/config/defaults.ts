@@ -80,7 +80,16 @@ export const DEFAULTS: PortolanConfigInput = {
       connections: 1_000,
       idleTimeout: '10s',
     },
-    grpc: { enabled: false, listen: '127.0.0.1:8502' },
+    grpc: {
+      enabled: false,
+      listen: '127.0.0.1:8502',
+      message: '4MiB',
+      connections: 10_000,
+      streams: 1_000,
+      watchers: 10_000,
+      keepalive: '30s',
+      idleTimeout: '5m',
+    },
   },
   network: {
     allow: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10', 'fc00::/7'],

@@ -41,10 +41,21 @@ const dns = z.strictObject({
   idleTimeout: duration({ atLeastMs: 1 }),
 });
 
-/** A dialect with a listener of its own. */
-const overSocket = z.strictObject({
+/** The native API over gRPC, without TLS. */
+const grpc = z.strictObject({
   enabled,
   listen: listenAddress,
+  /** Longest message that is taken. */
+  message: size({ atLeastBytes: 64 * 1_024, atMostBytes: 64 * 1_024 * 1_024 }),
+  connections: count(1, 1_000_000),
+  /** Calls under way on one connection. */
+  streams: count(1, 100_000),
+  /** Open watches. */
+  watchers: count(0, 1_000_000),
+  /** After so much silence a connection is asked whether it lives. */
+  keepalive: duration({ atLeastMs: 1_000 }),
+  /** How long a connection without calls may rest. */
+  idleTimeout: duration({ atLeastMs: 1_000 }),
 });
 
 /** The languages of other registries. What is not enabled is never loaded. */
@@ -53,5 +64,5 @@ export const dialects = z.strictObject({
   eureka: overHttp,
   nacos: overHttp,
   dns,
-  grpc: overSocket,
+  grpc,
 });

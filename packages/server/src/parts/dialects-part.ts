@@ -5,7 +5,7 @@ import type {
   SocketProtocolAdapter,
 } from '@portolan/core';
 import { compileControlLimits } from '../config/compile-config.ts';
-import { compileDnsOptions } from '../config/compile-dialects.ts';
+import { compileDnsOptions, compileGrpcOptions } from '../config/compile-dialects.ts';
 import type { PortolanConfig } from '../config/schema.ts';
 import { createControlListener } from '../control/control-listener.ts';
 import { bind } from '../lifecycle/bind.ts';
@@ -52,6 +52,19 @@ const SOCKET_DIALECTS: readonly SocketDialect[] = [
       const logger = context.logger.child({ component: 'dns' });
       const options = compileDnsOptions(context.config);
       return createDnsAdapter(options, { ...context, catalogue: registry, logger });
+    },
+  },
+  {
+    name: 'grpc',
+    setting: 'dialects.grpc.listen',
+    flag: '--grpc',
+    protocol: 'grpc',
+    wanted: ({ dialects }) => dialects.grpc.enabled,
+    async load(context, { registry }) {
+      const { createGrpcAdapter } = await import('@portolan/adapters/grpc');
+      const logger = context.logger.child({ component: 'grpc' });
+      const options = compileGrpcOptions(context.config);
+      return createGrpcAdapter(options, { ...context, registry, logger });
     },
   },
 ];
