@@ -13,7 +13,7 @@ export function createFoldedServices(catalogue: CatalogueReader): FoldedServices
   const folded = new Map<string, readonly ServiceKey[]>();
   for (const { service, instances } of catalogue.services()) note(service, instances > 0);
   const unsubscribe = catalogue.subscribe(({ views }) => {
-    for (const { service, instances } of views) note(service, instances.length > 0);
+    for (const { service, count } of views) note(service, count > 0);
   });
 
   function note(service: ServiceKey, isThere: boolean): void {
@@ -31,7 +31,7 @@ export function createFoldedServices(catalogue: CatalogueReader): FoldedServices
     find({ namespace, group, name }) {
       const key = { namespace, group, name };
       const view = catalogue.view(key);
-      if (view && view.instances.length > 0) return view;
+      if (view && view.count > 0) return view;
       const [other] = folded.get(serviceId(key)) ?? [];
       return other && catalogue.view(other);
     },

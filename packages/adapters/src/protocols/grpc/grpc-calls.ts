@@ -49,6 +49,10 @@ export function createCalls(deps: CallDeps): Calls {
     return toStatusError(error, rpc, requestId);
   }
 
+  /** The library throws where it cannot put an answer on the wire: that ends the call, never the process. */
+  const unsendable = (method: string) => (error: unknown) =>
+    logger.error({ err: error, method }, 'the answer to a gRPC call could not be sent');
+
   /** Runs a stream to its end, which is the caller's, ours, or an error. */
   async function run(
     method: string,
@@ -76,13 +80,15 @@ export function createCalls(deps: CallDeps): Calls {
   return {
     unary<Q>(method: string, handle: (request: Q) => object | Promise<object>) {
       const handler: handleUnaryCall<Q, object> = (call, callback) => {
-        (async () => await handle(call.request))().then(
-          (answer) => {
-            metrics.answered(method, 'OK');
-            callback(null, answer);
-          },
-          (error: unknown) => callback(statusOf(method, error)),
-        );
+        (async () => await handle(call.request))()
+          .then(
+            (answer) => {
+              metrics.answered(method, 'OK');
+              callback(null, answer);
+            },
+            (error: unknown) => callback(statusOf(method, error)),
+          )
+          .catch(unsendable(method));
       };
       return handler as UntypedHandleCall;
     },
@@ -93,7 +99,7 @@ export function createCalls(deps: CallDeps): Calls {
       const handler: handleServerStreamingCall<Q, object> = (call) =>
         void run(method, call, (signal) =>
           handle(call.request, (message) => written(call, message, signal), signal),
-        );
+        ).catch(unsendable(method));
       return handler as UntypedHandleCall;
     },
     duplex<Q>(method: string, handle: (request: Q) => object | Promise<object>) {
@@ -105,7 +111,7 @@ export function createCalls(deps: CallDeps): Calls {
             if (next === undefined || next.done) return;
             await written(call, await handle(next.value), signal);
           }
-        });
+        }).catch(unsendable(method));
       return handler as UntypedHandleCall;
     },
   };

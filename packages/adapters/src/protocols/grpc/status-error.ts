@@ -1,11 +1,13 @@
 import { Metadata, type ServiceError, status } from '@grpc/grpc-js';
-import { type ErrorCode, isRegistryError, RegistryError } from '@portolan/core';
+import { type ErrorCode, isRegistryError, type Problem, RegistryError } from '@portolan/core';
 import { toProblemDocument } from '../rest/problem-reply.ts';
 import type { LoadedProtos, RpcMessage } from './load-protos.ts';
 
 const DOMAIN = 'portolan';
 /** Larger metadata may be refused on the way. */
 const MAX_VIOLATIONS = 20;
+const MAX_DETAIL = 500;
+const MAX_DESCRIPTION = 200;
 
 /** The status for whatever was thrown, with its details as `google.rpc` has them. Nothing of a fault of our own is told. */
 export function toStatusError(
@@ -15,14 +17,18 @@ export function toStatusError(
 ): Pick<ServiceError, 'code' | 'details' | 'metadata'> {
   const problem = toProblemDocument(error, requestId);
   const reason = problem.code;
-  const detail = problem.detail.replace(/^\$\.?/, '');
+  // It travels percent-encoded in a header: the library throws at half a surrogate pair, and long ones are cut on the way.
+  const detail = problem.detail
+    .replace(/^\$\.?/, '')
+    .slice(0, MAX_DETAIL)
+    .toWellFormed();
   const code = toStatusCode(error);
   const details = [any(rpc, 'ErrorInfo', { reason, domain: DOMAIN, metadata: { requestId } })];
   if (isRegistryError(error)) {
     if (error.problems.length > 0) {
       const fieldViolations = error.problems.slice(0, MAX_VIOLATIONS).map((problem) => ({
-        field: problem.path.replace(/^\$\.?/, ''),
-        description: `expected ${problem.expected}${problem.found === undefined ? '' : `, found ${problem.found}`}`,
+        field: problem.path.replace(/^\$\.?/, '').slice(0, MAX_DESCRIPTION),
+        description: describe(problem).slice(0, MAX_DESCRIPTION),
       }));
       details.push(any(rpc, 'BadRequest', { fieldViolations }));
     }
@@ -51,4 +57,8 @@ export function toErrorCode(error: unknown): ErrorCode {
 
 function any(rpc: LoadedProtos['rpc'], name: RpcMessage, value: object) {
   return { type_url: `type.googleapis.com/google.rpc.${name}`, value: rpc[name](value) };
+}
+
+function describe({ expected, found }: Problem): string {
+  return `expected ${expected}${found === undefined ? '' : `, found ${found}`}`;
 }

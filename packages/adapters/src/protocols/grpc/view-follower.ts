@@ -4,6 +4,7 @@ import {
   type ServiceKey,
   type ServiceView,
   serviceId,
+  toServiceView,
 } from '@portolan/core';
 import { changedSince } from '../rest/streams/changed-since.ts';
 
@@ -49,7 +50,7 @@ export function followViews(
       ? serviceId(service) === serviceId(scope.service)
       : scope.namespace === undefined || service.namespace === scope.namespace;
   const present = (service: ServiceKey): ServiceView =>
-    registry.view(service) ?? { service, revision: start, instances: [] };
+    registry.view(service) ?? toServiceView(service, start, []);
 
   if (changed) {
     const inOrder = [...changed.services].sort((a, b) => a.since - b.since);

@@ -6,6 +6,7 @@ import {
   type ServiceView,
   serviceId,
   toLabels,
+  toServiceView,
 } from '@portolan/core';
 
 /** A routable instance of `web` at 10.0.0.1:80, unless told otherwise. */
@@ -62,22 +63,30 @@ export function fixedCatalogue(...instances: readonly Instance[]): FixedCatalogu
     hold(...held) {
       const services = new Map(held.map(({ service }) => [serviceId(service), service]));
       set(
-        [...services].map(([id, service]) => ({
-          service,
-          revision,
-          instances: held.filter((each) => serviceId(each.service) === id),
-        })),
+        [...services].map(([id, service]) =>
+          toServiceView(
+            service,
+            revision,
+            held.filter((each) => serviceId(each.service) === id),
+          ),
+        ),
       );
     },
     remove({ service, id }) {
       const before = views.get(serviceId(service))?.instances ?? [];
-      set([{ service, revision, instances: before.filter((each) => each.id !== id) }]);
+      set([
+        toServiceView(
+          service,
+          revision,
+          before.filter((each) => each.id !== id),
+        ),
+      ]);
     },
     services: () =>
       [...views.values()].map((view) => ({
         service: view.service,
         revision: view.revision,
-        instances: view.instances.length,
+        instances: view.count,
         routable: view.instances.filter(({ routable }) => routable).length,
         protected: false,
       })),
