@@ -116,3 +116,27 @@ describe.each(WRITERS)('an instance registered through %s', (writer) => {
     expect(await doors[writer].read(sample.service)).toEqual([]);
   });
 });
+
+describe('a dialect that is not wanted', () => {
+  /** Says on standard error what is loaded. */
+  const WATCH = `data:text/javascript,${encodeURIComponent(
+    `import { registerHooks } from 'node:module';
+     registerHooks({ load(url, context, next) {
+       process.stderr.write('loaded ' + url + '\\n');
+       return next(url, context);
+     } });`,
+  )}`;
+  const PARTS = /loaded .*(protocols\/(?:dns|grpc)\/|dns-packet|grpc-js|proto-loader)/;
+
+  test('is not loaded; one that is wanted is', async () => {
+    const env = { NODE_OPTIONS: `--import=${WATCH}` };
+    const without = await startPortolan({ env });
+    expect(without.stderr()).toContain('loaded ');
+    expect(PARTS.exec(without.stderr())?.[0]).toBeUndefined();
+    await without.dispose();
+    const withDns = await startPortolan({ env, args: ['--dns', '127.0.0.1:0'] });
+    expect(withDns.stderr()).toMatch(/loaded .*dns-packet/);
+    expect(withDns.stderr()).not.toMatch(/loaded .*(grpc-js|protocols\/grpc)/);
+    await withDns.dispose();
+  });
+});

@@ -299,3 +299,20 @@ test('answers again after a kill, and ends with its connections closed', async (
     await own.dispose();
   }
 });
+
+test('an edge node answers from its copy of the catalogue, also when the registry is away', async () => {
+  const registry = await startPortolan({ args: ['--role', 'registry'] });
+  const follow = ['--role', 'gateway', '--registry', registry.control, '--dns', '127.0.0.1:0'];
+  const edge = await startPortolan({ args: [...follow, '--grpc', '127.0.0.1:0'] });
+  try {
+    const edgePort = Number(/dns:\/\/127\.0\.0\.1:(\d+)/.exec(edge.stdout())?.[1]);
+    await register(registry.control, 'near', 7_003);
+    await eventually(async () => await askAddress(edgePort, 'near').catch(() => undefined));
+    await registry.stop('SIGKILL');
+    expect(await askAddress(edgePort, 'near')).toBe('127.0.0.1');
+    expect(`${edge.stdout()}${edge.stderr()}`).toContain('not served with role gateway');
+  } finally {
+    await edge.dispose();
+    await registry.dispose();
+  }
+});

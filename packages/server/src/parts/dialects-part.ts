@@ -1,4 +1,5 @@
 import type {
+  CatalogueReader,
   HttpProtocolAdapter,
   Registry,
   RouteExplainer,
@@ -35,6 +36,8 @@ interface SocketDialect {
   readonly protocol: string;
   wanted(config: PortolanConfig): boolean;
   load(context: ServerContext, deps: DialectDeps): Promise<SocketProtocolAdapter>;
+  /** For a process that has a copy of the catalogue only; absent: it needs the registry itself. */
+  loadOnEdge?(context: ServerContext, catalogue: CatalogueReader): Promise<SocketProtocolAdapter>;
 }
 
 /** Imported when it is enabled, and only then. */
@@ -47,12 +50,8 @@ const SOCKET_DIALECTS: readonly SocketDialect[] = [
     flag: '--dns',
     protocol: 'dns',
     wanted: ({ dialects }) => dialects.dns.enabled,
-    async load(context, { registry }) {
-      const { createDnsAdapter } = await import('@portolan/adapters/dns');
-      const logger = context.logger.child({ component: 'dns' });
-      const options = compileDnsOptions(context.config);
-      return createDnsAdapter(options, { ...context, catalogue: registry, logger });
-    },
+    load: (context, { registry }) => loadDns(context, registry),
+    loadOnEdge: loadDns,
   },
   {
     name: 'grpc',
@@ -70,6 +69,15 @@ const SOCKET_DIALECTS: readonly SocketDialect[] = [
 ];
 
 const CLOSE_LIMIT_MS = 5_000;
+
+async function loadDns(
+  context: ServerContext,
+  catalogue: CatalogueReader,
+): Promise<SocketProtocolAdapter> {
+  const { createDnsAdapter } = await import('@portolan/adapters/dns');
+  const logger = context.logger.child({ component: 'dns' });
+  return createDnsAdapter(compileDnsOptions(context.config), { ...context, catalogue, logger });
+}
 
 /**
  * Starts the dialects that the configuration wants. Those over HTTP without a port of their own are returned, for the
@@ -89,9 +97,23 @@ export async function startDialects(
     else await serveOverHttp(name, listen, adapters, context);
   }
   for (const dialect of SOCKET_DIALECTS) {
-    if (dialect.wanted(context.config)) await serveOverSocket(dialect, context, deps);
+    if (!dialect.wanted(context.config)) continue;
+    await serveOverSocket(dialect, context, () => dialect.load(context, deps));
   }
   return onControlPort;
+}
+
+/** Starts the dialects that a copy of the catalogue is enough for; says of the others that they are not served. */
+export async function startEdgeDialects(
+  context: ServerContext,
+  catalogue: CatalogueReader,
+): Promise<void> {
+  for (const dialect of SOCKET_DIALECTS) {
+    if (!dialect.wanted(context.config)) continue;
+    const { name, loadOnEdge } = dialect;
+    if (loadOnEdge) await serveOverSocket(dialect, context, () => loadOnEdge(context, catalogue));
+    else context.logger.warn({ dialect: name }, 'not served with role gateway');
+  }
 }
 
 async function serveOverHttp(
@@ -120,10 +142,10 @@ async function serveOverHttp(
 async function serveOverSocket(
   dialect: SocketDialect,
   context: ServerContext,
-  deps: DialectDeps,
+  load: () => Promise<SocketProtocolAdapter>,
 ): Promise<void> {
   const { name, setting, flag, protocol } = dialect;
-  const adapter = await dialect.load(context, deps);
+  const adapter = await load();
   context.stopping.throwIfAborted();
   const ending = new AbortController();
   const { address, closed } = await bind({ name, setting, flag }, adapter.listen, async () => {

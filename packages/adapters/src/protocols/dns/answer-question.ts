@@ -1,7 +1,6 @@
 import {
   type CatalogueReader,
   formatIp,
-  type Instance,
   parseIp,
   type Random,
   type ServiceView,
@@ -9,15 +8,17 @@ import {
 import { bareAnswer, type DnsAnswer, type DnsRecord } from './dns-answer.ts';
 import type { DnsOptions } from './dns-options.ts';
 import type { FoldedServices } from './folded-services.ts';
-import { targetOf } from './instance-target.ts';
 import { type AskedService, findZone, type NameInZone, readName } from './question-name.ts';
-import { weightedOrder } from './weighted-order.ts';
+import type { PooledType, ServicePools } from './service-pools.ts';
 
 export interface AnswerDeps {
   readonly options: DnsOptions;
   readonly catalogue: CatalogueReader;
   readonly services: FoldedServices;
+  readonly pools: ServicePools;
   readonly random: Random;
+  /** More than there is room for are of no use. */
+  readonly maxRecords: number;
 }
 
 export interface DnsQuestion {
@@ -30,8 +31,18 @@ export interface DnsQuestion {
 
 /** Zone transfers, and the types that only a resolver or a cache has an answer to. */
 const REFUSED_TYPES = new Set(['AXFR', 'IXFR', 'TKEY', 'TSIG']);
-/** RFC 6763 §6.1: a string of a TXT record has at most 255 bytes. */
-const MAX_TEXT_BYTES = 255;
+/** What answers a type: the first of these that there are any of. */
+const TYPES: Readonly<Record<string, readonly PooledType[]>> = {
+  A: ['A', 'CNAME'],
+  AAAA: ['AAAA', 'CNAME'],
+  CNAME: ['CNAME'],
+  SRV: ['SRV'],
+  TXT: ['TXT'],
+  // RFC 8482 §4.1: one of the sets, not all of them.
+  ANY: ['A', 'AAAA', 'CNAME'],
+};
+
+const NOTHING: DnsAnswer = { ...bareAnswer('NOERROR'), authoritative: true };
 
 /** The answer to a question, from the catalogue as it is at this moment. */
 export function answerQuestion(question: DnsQuestion, deps: AnswerDeps): DnsAnswer {
@@ -68,110 +79,40 @@ function answerService(
 ): DnsAnswer {
   for (const reading of readings) {
     const view = deps.services.find(reading);
-    if (!view) continue;
-    const instances = routableInstances(view, reading.tag);
-    // As Consul: a service of which nothing works has no name, so that nobody waits for an address of it.
-    if (instances.length === 0) return nothing('NXDOMAIN', name, deps);
-    return answerInstances(type, instances, name, deps);
+    if (view) return answerView(type, view, reading.tag, name, deps);
   }
   return nothing('NXDOMAIN', name, deps);
 }
 
-function routableInstances(view: ServiceView, tag: string | undefined): readonly Instance[] {
-  return view.instances.filter(
-    (instance) =>
-      instance.routable &&
-      instance.effectiveWeight > 0 &&
-      targetOf(instance).type !== 'none' &&
-      (tag === undefined || instance.tags.some((each) => each.toLowerCase() === tag)),
-  );
-}
-
-function answerInstances(
+function answerView(
   type: string,
-  instances: readonly Instance[],
+  view: ServiceView,
+  tag: string | undefined,
   name: NameInZone,
   deps: AnswerDeps,
 ): DnsAnswer {
-  const { options, random } = deps;
-  const ordered = weightedOrder(instances, (instance) => instance.effectiveWeight, random);
-  switch (type) {
-    case 'A':
-    case 'AAAA':
-      return records(addressRecords(ordered, type, options), name, deps);
-    case 'CNAME':
-      return records(aliasRecords(ordered, options), name, deps);
-    case 'SRV':
-      return answerTargets(ordered, name, deps);
-    case 'TXT':
-      return records(
-        ordered.map((instance) => withTtl({ type: 'TXT', data: textsOf(instance) }, options)),
-        name,
-        deps,
-      );
-    case 'ANY': {
-      // RFC 8482 §4.1: one of the sets, not all of them.
-      const v4 = addressRecords(ordered, 'A', options);
-      return records(v4.length > 0 ? v4 : addressRecords(ordered, 'AAAA', options), name, deps);
-    }
-    default:
-      return nothing('NOERROR', name, deps);
-  }
-}
-
-/** One record an address, however many instances share it; only where all have host names, an alias of one of them. */
-function addressRecords(
-  ordered: readonly Instance[],
-  type: 'A' | 'AAAA',
-  options: DnsOptions,
-): DnsRecord[] {
-  const addresses = new Set<string>();
-  for (const instance of ordered) {
-    const target = targetOf(instance);
-    if (target.type === type) addresses.add(target.address);
-  }
-  if (addresses.size === 0) return aliasRecords(ordered, options);
-  return [...addresses].map((data) => withTtl({ type, data }, options));
-}
-
-/** RFC 1034 §3.6.2: a name that is an alias has no other records, and only one alias. */
-function aliasRecords(ordered: readonly Instance[], options: DnsOptions): DnsRecord[] {
-  const targets = ordered.map(targetOf);
-  const [first] = targets;
-  if (first?.type !== 'name' || targets.some(({ type }) => type !== 'name')) return [];
-  return [withTtl({ type: 'CNAME', data: first.hostName }, options)];
-}
-
-function answerTargets(
-  ordered: readonly Instance[],
-  name: NameInZone,
-  deps: AnswerDeps,
-): DnsAnswer {
-  const { options } = deps;
-  const answers: DnsRecord[] = [];
-  const additionals = new Map<string, DnsRecord>();
-  for (const instance of ordered) {
-    const where = targetOf(instance);
-    if (where.type === 'none') continue;
-    const target = where.type === 'name' ? where.hostName : `${where.hexLabel}.addr.${name.zone}`;
-    const { port, effectiveWeight: weight } = instance;
-    answers.push(withTtl({ type: 'SRV', data: { priority: 1, weight, port, target } }, options));
-    if (where.type === 'name' || additionals.has(target)) continue;
-    additionals.set(
-      target,
-      withTtl({ name: target, type: where.type, data: where.address }, options),
+  const { pools, random, maxRecords } = deps;
+  const pool = (pooled: PooledType) => pools.of(view, pooled, name.zone, tag);
+  // As Consul: a service of which nothing works has no name, so that nobody waits for an address of it.
+  if (pool('SRV').size === 0) return nothing('NXDOMAIN', name, deps);
+  for (const pooled of TYPES[type] ?? []) {
+    const records = pool(pooled);
+    if (records.size === 0) continue;
+    const drawn = records.draw(pooled === 'CNAME' ? 1 : maxRecords, random);
+    const additionals = new Map(
+      drawn.flatMap(({ additional }) => (additional ? [[additional.name, additional]] : [])),
     );
+    return {
+      rcode: 'NOERROR',
+      authoritative: true,
+      answers: drawn.map(({ record }) => record),
+      // Of aliases one is all there may be.
+      isCut: pooled !== 'CNAME' && drawn.length < records.size,
+      authorities: [],
+      additionals: [...additionals.values()],
+    };
   }
-  return { ...records(answers, name, deps), additionals: [...additionals.values()] };
-}
-
-/** RFC 6763 §6: `key=value` strings, the instance's own words first. */
-function textsOf(instance: Instance): string[] {
-  const own = { id: instance.id, port: `${instance.port}`, weight: `${instance.effectiveWeight}` };
-  return [...Object.entries(own), ...Object.entries(instance.labels)]
-    .filter(([key]) => !key.includes('='))
-    .map(([key, value]) => `${key}=${value}`)
-    .filter((text) => Buffer.byteLength(text) <= MAX_TEXT_BYTES);
+  return nothing('NOERROR', name, deps);
 }
 
 function answerApex(type: string, name: NameInZone, deps: AnswerDeps): DnsAnswer {
@@ -198,13 +139,13 @@ function ofType(type: string, all: readonly DnsRecord[]): DnsRecord[] {
 
 function records(answers: readonly DnsRecord[], name: NameInZone, deps: AnswerDeps): DnsAnswer {
   if (answers.length === 0) return nothing('NOERROR', name, deps);
-  return { rcode: 'NOERROR', authoritative: true, answers, authorities: [], additionals: [] };
+  return { ...NOTHING, answers };
 }
 
 /** RFC 2308 §5: the SOA record says how long this may be remembered. */
 function nothing(rcode: 'NOERROR' | 'NXDOMAIN', name: NameInZone, deps: AnswerDeps): DnsAnswer {
   const soa = { ...soaOf(name, deps), name: name.zone };
-  return { rcode, authoritative: true, answers: [], authorities: [soa], additionals: [] };
+  return { ...NOTHING, rcode, authorities: [soa] };
 }
 
 function soaOf({ zone }: NameInZone, { options, catalogue }: AnswerDeps): DnsRecord {
@@ -228,6 +169,6 @@ function withTtl(record: DnsRecord, options: DnsOptions): DnsRecord {
   return { ...record, ttl: seconds(options.ttlMs) } as DnsRecord;
 }
 
-function seconds(ms: number): number {
+export function seconds(ms: number): number {
   return Math.ceil(ms / 1_000);
 }

@@ -26,6 +26,8 @@ export interface DnsAnswer {
   /** Whether we are an authority for the name. */
   readonly authoritative: boolean;
   readonly answers: readonly DnsRecord[];
+  /** There are more than these. */
+  readonly isCut: boolean;
   readonly authorities: readonly DnsRecord[];
   /** May be left out without harm. */
   readonly additionals: readonly DnsRecord[];
@@ -33,5 +35,12 @@ export interface DnsAnswer {
 
 /** An answer that is an error and nothing else. */
 export function bareAnswer(rcode: Rcode): DnsAnswer {
-  return { rcode, authoritative: false, answers: [], authorities: [], additionals: [] };
+  return {
+    rcode,
+    authoritative: false,
+    answers: [],
+    isCut: false,
+    authorities: [],
+    additionals: [],
+  };
 }

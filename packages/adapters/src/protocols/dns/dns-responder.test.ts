@@ -340,6 +340,22 @@ describe('room', () => {
     expect(packet.additionals).toHaveLength(200);
   });
 
+  test('has a thousand of a very large service over TCP, drawn anew each time', () => {
+    const fleet = Array.from({ length: 1_500 }, (_, at) =>
+      anInstance({ address: `10.${at >> 8}.${at & 255}.1` }),
+    );
+    const responder = responderFor(fleet);
+    const drawn = () => {
+      const reply = responder.overTcp(queryBytes('web.service.portolan', 'A')) as Buffer;
+      const packet = decode(reply) as Packet;
+      expect(packet.flag_tc).toBe(false);
+      return new Set(data(packet.answers));
+    };
+    const [one, other] = [drawn(), drawn()];
+    expect([one.size, other.size]).toEqual([1_000, 1_000]);
+    expect(new Set([...one, ...other]).size).toBeGreaterThan(1_200);
+  });
+
   test('leaves addresses of targets out without TC: they can be asked for', () => {
     const few = many.slice(0, 8);
     const query = queryBytes('web.service.portolan', 'SRV');

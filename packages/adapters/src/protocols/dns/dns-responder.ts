@@ -1,5 +1,5 @@
 import type { CatalogueReader, Logger, Random } from '@portolan/core';
-import { answerQuestion } from './answer-question.ts';
+import { answerQuestion, seconds } from './answer-question.ts';
 import { bareAnswer, type DnsAnswer } from './dns-answer.ts';
 import type { DnsMetrics, DnsTransport } from './dns-metrics.ts';
 import type { DnsOptions } from './dns-options.ts';
@@ -7,10 +7,15 @@ import { createFoldedServices } from './folded-services.ts';
 import { type QueryHead, type QueryMessage, readQuery } from './query-message.ts';
 import { writeReply, writeTruncated } from './reply-message.ts';
 import type { Verdict } from './response-limiter.ts';
+import { createServicePools } from './service-pools.ts';
 
 /** Without EDNS (RFC 1035 §2.3.4). */
 const PLAIN_UDP_BYTES = 512;
 const MAX_TCP_BYTES = 65_535;
+/** An address behind a pointer. */
+const MIN_RECORD_BYTES = 16;
+/** Of a service with more instances these are drawn, by weight: enough to choose from, and no work for thousands. */
+const MAX_RECORDS = 1_000;
 
 /** From message to answer: no socket, no waiting. Never throws. */
 export interface DnsResponder {
@@ -31,11 +36,19 @@ export interface DnsResponderDeps {
 export function createDnsResponder(options: DnsOptions, deps: DnsResponderDeps): DnsResponder {
   const { catalogue, random, logger, metrics } = deps;
   const services = createFoldedServices(catalogue);
+  const pools = createServicePools(seconds(options.ttlMs));
   const { udpPayloadBytes } = options;
-  function answer(query: QueryMessage): DnsAnswer {
+  function answer(query: QueryMessage, maxRecords: number): DnsAnswer {
     if ('fault' in query) return bareAnswer(query.fault);
     try {
-      return answerQuestion(query.question, { options, catalogue, services, random });
+      return answerQuestion(query.question, {
+        options,
+        catalogue,
+        services,
+        pools,
+        random,
+        maxRecords,
+      });
     } catch (error) {
       logger.error(
         { err: error, question: query.question },
@@ -46,9 +59,10 @@ export function createDnsResponder(options: DnsOptions, deps: DnsResponderDeps):
   }
 
   function reply(query: QueryMessage, transport: DnsTransport, limitBytes: number): Buffer {
-    const said = answer(query);
+    const said = answer(query, Math.min(MAX_RECORDS, Math.ceil(limitBytes / MIN_RECORD_BYTES)));
     metrics.replied(transport, said.rcode);
-    return writeReply(query.head, said, { limitBytes, udpPayloadBytes });
+    const isDatagram = transport === 'udp';
+    return writeReply(query.head, said, { limitBytes, isDatagram, udpPayloadBytes });
   }
 
   return {

@@ -5,7 +5,7 @@ import {
   RECURSION_DESIRED,
   TRUNCATED_RESPONSE,
 } from 'dns-packet';
-import { type DnsAnswer, type DnsRecord, RCODES } from './dns-answer.ts';
+import { bareAnswer, type DnsAnswer, type DnsRecord, RCODES } from './dns-answer.ts';
 import { HEADER_BYTES, type QueryHead } from './query-message.ts';
 
 const RESPONSE_FLAG = 0x8000;
@@ -15,6 +15,8 @@ const OPT_BYTES = 11;
 
 export interface ReplyRoom {
   readonly limitBytes: number;
+  /** Over a stream there is nowhere to come back to for the rest. */
+  readonly isDatagram: boolean;
   /** Our own size over UDP, told to those who tell theirs. */
   readonly udpPayloadBytes: number;
 }
@@ -30,7 +32,7 @@ export function writeReply(head: QueryHead, answer: DnsAnswer, room: ReplyRoom):
 
   const fill = (records: readonly DnsRecord[]): number => {
     for (const [at, record] of records.entries()) {
-      const bytes = encodeRecord(record);
+      const bytes = bytesOf(record);
       if (bytes.length > left) return at;
       left -= bytes.length;
       parts.push(bytes);
@@ -38,9 +40,9 @@ export function writeReply(head: QueryHead, answer: DnsAnswer, room: ReplyRoom):
     return records.length;
   };
   const answers = fill(answer.answers);
-  const truncated = answers < answer.answers.length;
-  const authorities = truncated ? 0 : fill(answer.authorities);
-  let additionals = truncated ? 0 : fill(answer.additionals);
+  const isCut = answer.isCut || answers < answer.answers.length;
+  const authorities = isCut ? 0 : fill(answer.authorities);
+  let additionals = isCut ? 0 : fill(answer.additionals);
   const rcode = RCODES[answer.rcode];
   if (head.edns) {
     parts.push(encodeOpt(rcode >> 4, head.edns.dnssecOk, room.udpPayloadBytes));
@@ -52,7 +54,7 @@ export function writeReply(head: QueryHead, answer: DnsAnswer, room: ReplyRoom):
     RESPONSE_FLAG |
       (head.opcode << 11) |
       (answer.authoritative ? AUTHORITATIVE_ANSWER : 0) |
-      (truncated ? TRUNCATED_RESPONSE : 0) |
+      (isCut && room.isDatagram ? TRUNCATED_RESPONSE : 0) |
       (head.recursionDesired ? RECURSION_DESIRED : 0) |
       (rcode & 0xf),
     2,
@@ -66,13 +68,22 @@ export function writeReply(head: QueryHead, answer: DnsAnswer, room: ReplyRoom):
 
 /** An answer with nothing in it but the wish that the asker come back over TCP. */
 export function writeTruncated(head: QueryHead): Buffer {
-  const reply = writeReply(
+  return writeReply(
     { ...head, edns: undefined },
-    { rcode: 'NOERROR', authoritative: true, answers: [], authorities: [], additionals: [] },
-    { limitBytes: 512, udpPayloadBytes: 512 },
+    { ...bareAnswer('NOERROR'), authoritative: true, isCut: true },
+    { limitBytes: 512, isDatagram: true, udpPayloadBytes: 512 },
   );
-  reply.writeUInt16BE(reply.readUInt16BE(2) | TRUNCATED_RESPONSE, 2);
-  return reply;
+}
+
+const encoded = new WeakMap<DnsRecord, Buffer>();
+
+/** Most records go into many answers. */
+function bytesOf(record: DnsRecord): Buffer {
+  const kept = encoded.get(record);
+  if (kept) return kept;
+  const bytes = encodeRecord(record);
+  encoded.set(record, bytes);
+  return bytes;
 }
 
 /** The library writes names in full, so it is given the root's and the pointer takes its place. */
