@@ -26,6 +26,7 @@ const METHODS = [
   'Report',
   'Deregister',
   'SetIntent',
+  'HandOver',
   'GetInstance',
   'ListInstances',
   'ListServices',
@@ -72,6 +73,7 @@ const registration = fc.record(
     leaseTimes: fc.record({ ttlMs: long, heartbeatMs: long }, { requiredKeys: [] }),
     checks: fc.array(check, { maxLength: 3 }),
     preflight: fc.boolean(),
+    exclusive: fc.boolean(),
   },
   { requiredKeys: [] },
 );
@@ -96,6 +98,7 @@ const request = fc.record(
     routableOnly: fc.boolean(),
     tags: fc.array(word, { maxLength: 2 }),
     labels: map,
+    to: word,
     fromRevision: long,
   },
   { requiredKeys: [] },

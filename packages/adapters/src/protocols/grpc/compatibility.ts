@@ -22,6 +22,11 @@ export const compatibility: readonly CompatibilityEntry[] = [
     mapping: '`SetIntent`; `clear_weight` and `clear_maintenance` take back.',
   },
   {
+    feature: 'exclusive services',
+    mapping: '`exclusive` in the registration, role and term in every instance, `HandOver`.',
+    loss: 'Settings of a service are changed over HTTP; heartbeat streams do not tell roles.',
+  },
+  {
     feature: 'watch',
     mapping: '`Watch`, as `GET /api/v1/watch`: whole views, coalesced, resumable.',
     loss: 'Services only: routes, policies and single events are followed over HTTP.',
@@ -38,7 +43,7 @@ export const compatibility: readonly CompatibilityEntry[] = [
     loss: 'Values from 2^53 on are refused.',
   },
   {
-    feature: 'routes, policies, webhooks, snapshots, namespaces',
+    feature: 'routes, policies, service settings, webhooks, snapshots, namespaces',
     mapping: 'Over HTTP only.',
     loss: 'Not offered.',
   },

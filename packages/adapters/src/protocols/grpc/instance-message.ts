@@ -40,6 +40,7 @@ export function toViewMessage(
     instances: instances.map(toInstanceMessage),
     more,
     kept: view.protection?.kept ?? 0,
+    exclusive: view.exclusive,
   };
 }
 

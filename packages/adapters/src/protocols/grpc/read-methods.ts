@@ -1,6 +1,5 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import {
-  DEFAULT_GROUP,
   DEFAULT_NAMESPACE,
   type Instance,
   matchesLabels,
@@ -8,7 +7,6 @@ import {
   RegistryError,
 } from '@portolan/core';
 import { unknownInstance } from '../rest/operation.ts';
-import { isName } from '../rest/schemas/fields.ts';
 import { inServiceOrder } from '../rest/service-order.ts';
 import type { WatcherBudget } from '../rest/streams/watcher-budget.ts';
 import { type Calls, type Send, untilAborted } from './grpc-calls.ts';
@@ -21,7 +19,7 @@ import {
 import { followViews, type Scope } from './view-follower.ts';
 import type { WatchMessages } from './watch-messages.ts';
 import type { ListInstancesRequest, ListServicesRequest, WatchRequest, WireRef } from './wire.ts';
-import { toRef } from './write-methods.ts';
+import { toRef, toServiceKey } from './write-methods.ts';
 
 const SERVICES_A_MESSAGE = 500;
 
@@ -132,21 +130,12 @@ async function watch(
   }
 }
 
-function toWatchScope({ namespace, service, group }: WatchRequest): Scope {
-  for (const name of [namespace, service, group]) {
-    if (name === '' || isName(name)) continue;
-    throw new RegistryError('SERVICE_NOT_FOUND', {
-      detail: `${JSON.stringify(name.slice(0, 64))} cannot be the name of a service, namespace or group.`,
-    });
-  }
-  if (service === '') return { namespace: namespace === '' ? undefined : namespace };
-  return {
-    service: {
-      namespace: namespace || DEFAULT_NAMESPACE,
-      group: group || DEFAULT_GROUP,
-      name: service,
-    },
-  };
+function toWatchScope(request: WatchRequest): Scope {
+  const { namespace, service } = request;
+  if (service !== '') return { service: toServiceKey(request) };
+  if (namespace === '') return { namespace: undefined };
+  // Nothing else could ever be in it: say so rather than wait.
+  return { namespace: toServiceKey({ ...request, service: 'any' }).namespace };
 }
 
 /** Undefined for all. */

@@ -83,6 +83,8 @@ function toDocument(wire: WireRegistration): object {
     ...said('lease', toLease(wire)),
     ...(wire.checks.length === 0 ? {} : { checks: wire.checks.map(toCheckDocument) }),
     preflight: wire.preflight,
+    // False is absent in proto3: nothing is said, as over HTTP.
+    ...(wire.exclusive ? { exclusive: true } : {}),
   };
 }
 

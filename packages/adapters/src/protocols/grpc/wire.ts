@@ -24,6 +24,7 @@ export interface WireRegistration {
   readonly leaseTimes?: { readonly ttlMs: number; readonly heartbeatMs?: number };
   readonly checks: readonly WireCheck[];
   readonly preflight: boolean;
+  readonly exclusive: boolean;
 }
 
 export interface WireCheck {
@@ -79,6 +80,13 @@ export interface SetIntentRequest extends WireRef {
   readonly weight?: number;
   readonly maintenanceChange?: 'maintenance' | 'clearMaintenance';
   readonly maintenance?: { readonly reason: string };
+}
+
+export interface HandOverRequest {
+  readonly namespace: string;
+  readonly group: string;
+  readonly service: string;
+  readonly to: string;
 }
 
 export interface ListInstancesRequest {

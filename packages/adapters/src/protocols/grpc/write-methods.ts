@@ -1,5 +1,6 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import {
+  DEFAULT_GROUP,
   DEFAULT_NAMESPACE,
   type InstanceRef,
   isRegistryError,
@@ -7,6 +8,7 @@ import {
   type RegistrationInput,
   type Registry,
   RegistryError,
+  type ServiceKey,
 } from '@portolan/core';
 import { unknownInstance } from '../rest/operation.ts';
 import { isId, isName } from '../rest/schemas/fields.ts';
@@ -16,6 +18,7 @@ import type { Calls } from './grpc-calls.ts';
 import { toInstanceMessage } from './instance-message.ts';
 import { readIntent, readRegistration, readReport } from './registration-document.ts';
 import type {
+  HandOverRequest,
   HeartbeatRequest,
   RegisterBatchRequest,
   RegisterRequest,
@@ -57,7 +60,28 @@ export function writeMethods(registry: Registry, calls: Calls): UntypedServiceIm
     SetIntent: calls.unary<SetIntentRequest>('SetIntent', async (request) => ({
       instance: toInstanceMessage(await registry.setIntent(toRef(request), readIntent(request))),
     })),
+    HandOver: calls.unary<HandOverRequest>('HandOver', async (request) => {
+      const { to } = request;
+      const next = to === '' ? undefined : toRef({ namespace: request.namespace, id: to }).id;
+      return { term: await registry.handOver(toServiceKey(request), next) };
+    }),
   };
+}
+
+/** Names a service. Throws SERVICE_NOT_FOUND for what cannot be a name. */
+export function toServiceKey(
+  wire: Pick<HandOverRequest, 'namespace' | 'group' | 'service'>,
+): ServiceKey {
+  const key = {
+    namespace: wire.namespace || DEFAULT_NAMESPACE,
+    group: wire.group || DEFAULT_GROUP,
+    name: wire.service,
+  };
+  const odd = Object.values(key).find((name) => !isName(name));
+  if (odd === undefined) return key;
+  throw new RegistryError('SERVICE_NOT_FOUND', {
+    detail: `${JSON.stringify(odd.slice(0, 64))} cannot be the name of a service, namespace or group.`,
+  });
 }
 
 /** Names one instance. Throws INSTANCE_NOT_FOUND for what cannot be an id. */

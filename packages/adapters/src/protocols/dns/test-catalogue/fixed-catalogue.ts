@@ -89,6 +89,7 @@ export function fixedCatalogue(...instances: readonly Instance[]): FixedCatalogu
         instances: view.count,
         routable: view.instances.filter(({ routable }) => routable).length,
         protected: false,
+        exclusive: false,
       })),
     view: (service) => views.get(serviceId(service)),
     instance: ({ id }) =>
