@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { referencePages } from './reference/reference-pages.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const NAMES = ['configuration.md', 'metrics.md', 'cli.md', 'http-api.md'];
+const NAMES = ['configuration.md', 'metrics.md', 'cli.md', 'http-api.md', 'compatibility.md'];
 
 describe('the generated reference', () => {
   let pages: ReadonlyMap<string, string>;

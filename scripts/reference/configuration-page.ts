@@ -7,11 +7,13 @@ import { SHORT_VARIABLES } from '../../packages/server/src/config/text-layers.ts
 import { code, page, table } from './markdown.ts';
 import { schemaComments } from './schema-comments.ts';
 
-const SCHEMA = new URL('../../packages/server/src/config/schema.ts', import.meta.url);
+const SCHEMAS = ['dialects-schema.ts', 'schema.ts'].map(
+  (name) => new URL(`../../packages/server/src/config/${name}`, import.meta.url),
+);
 
 /** Every setting with its default, its names and what it takes. */
 export function configurationPage(): string {
-  const comments = schemaComments(readFileSync(SCHEMA, 'utf8'));
+  const comments = schemaComments(SCHEMAS.map((path) => readFileSync(path, 'utf8')).join('\n'));
   const sections = Map.groupBy(configLeaves(), ({ path }) =>
     path.length === 1 ? 'top level' : path.slice(0, path.length > 2 ? 2 : 1).join('.'),
   );

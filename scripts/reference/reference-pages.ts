@@ -1,4 +1,5 @@
 import { cliPage } from './cli-page.ts';
+import { compatibilityPage } from './compatibility-page.ts';
 import { configurationPage } from './configuration-page.ts';
 import { httpApiPage } from './http-api-page.ts';
 import { metricsPage } from './metrics-page.ts';
@@ -12,5 +13,6 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ['metrics.md', metricsPage(parts)],
     ['cli.md', await cliPage()],
     ['http-api.md', httpApiPage(parts)],
+    ['compatibility.md', compatibilityPage()],
   ]);
 }

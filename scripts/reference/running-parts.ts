@@ -1,4 +1,6 @@
 import { createRestAdapter } from '@portolan/adapters';
+import { createDnsAdapter } from '@portolan/adapters/dns';
+import { createGrpcAdapter } from '@portolan/adapters/grpc';
 import {
   type ControlRequest,
   createAddressPolicy,
@@ -114,6 +116,8 @@ export async function askRunningParts(): Promise<RunningParts> {
   );
   const registry = await createRegistry({}, { ...deps, store, probes: [] });
   const gateway = createGateway({}, { ...deps, catalogue: registry, resolve: async () => [] });
+  createDnsAdapter({}, { ...deps, catalogue: registry });
+  createGrpcAdapter({}, { ...deps, registry });
   await noteMirror();
   await noteAccessLog();
   measureWorkers(metrics, { status: () => [] });

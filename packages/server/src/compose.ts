@@ -9,7 +9,7 @@ import { createSwappableAddressPolicy } from './lifecycle/swappable-policy.ts';
 import { startControl } from './parts/control-part.ts';
 import type { DataPlane } from './parts/data-plane.ts';
 import { firstDialPolicy, refreshDialPolicy } from './parts/dial-policy.ts';
-import { startDialects } from './parts/dialects-part.ts';
+import { startDialects, startEdgeDialects } from './parts/dialects-part.ts';
 import { startMirror } from './parts/mirror-part.ts';
 import type { RegistryPart } from './parts/registry-part.ts';
 import { createReloader, type ReloadableParts } from './parts/reload.ts';
@@ -97,6 +97,7 @@ async function startParts(
     const mirror = await startMirror(context, url);
     stopping.throwIfAborted();
     gateway = await startDataPlane(context, mirror);
+    await startEdgeDialects(context, mirror);
     refreshDialPolicy(context);
     return { control, gateway };
   }

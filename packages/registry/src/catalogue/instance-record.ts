@@ -11,9 +11,10 @@ import {
   type Status,
 } from '@portolan/core';
 import { idOf } from '../codec/keys.ts';
+import type { RegistrationShape } from '../codec/registration-codec.ts';
 import type { StoredStatus } from '../codec/status-codec.ts';
 import { placeHash } from './place-index.ts';
-import type { RegistrationShape, SharedShape } from './registration-shape.ts';
+import type { SharedShape } from './registration-shape.ts';
 
 /** What a commit batch did to one instance. */
 export interface RecordDelta {

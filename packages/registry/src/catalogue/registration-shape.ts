@@ -1,23 +1,5 @@
-import {
-  type CheckSpec,
-  type Labels,
-  type LeaseSpec,
-  type Registration,
-  type Status,
-  toLabels,
-  worstStatus,
-} from '@portolan/core';
-import { decodeShape } from '../codec/registration-codec.ts';
-
-/** What many instances of a service say word for word alike: everything but who and where they are. */
-export interface RegistrationShape {
-  readonly tags: readonly string[];
-  readonly metadata: Labels;
-  readonly weight: number;
-  readonly lease: LeaseSpec | undefined;
-  readonly checks: readonly CheckSpec[];
-  readonly initialStatus: Status;
-}
+import { type Labels, type Registration, type Status, toLabels, worstStatus } from '@portolan/core';
+import { decodeShape, type RegistrationShape } from '../codec/registration-codec.ts';
 
 /** A shape that instances share, with what follows from it. */
 export interface SharedShape extends RegistrationShape {

@@ -1,13 +1,13 @@
 import {
   type CheckSpec,
   DEFAULT_GROUP,
+  type Labels,
   type LeaseSpec,
   type ProbeConfig,
   type Registration,
   type ServiceKey,
   type Status,
 } from '@portolan/core';
-import type { RegistrationShape } from '../catalogue/registration-shape.ts';
 import { fromRefKey } from './keys.ts';
 import {
   asObject,
@@ -33,6 +33,16 @@ const NO_METADATA: Readonly<Record<string, string>> = Object.freeze({});
 
 /** Second layout: `2`, the length of what tells the instance from others, that as JSON, and what it may share with others. */
 const LAYOUT = '2 ';
+
+/** What many instances of a service say word for word alike: everything but who and where they are. */
+export interface RegistrationShape {
+  readonly tags: readonly string[];
+  readonly metadata: Labels;
+  readonly weight: number;
+  readonly lease: LeaseSpec | undefined;
+  readonly checks: readonly CheckSpec[];
+  readonly initialStatus: Status;
+}
 
 /** What tells an instance from others, and the text of its shape. */
 export interface RegistrationParts

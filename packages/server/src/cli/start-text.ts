@@ -16,6 +16,7 @@ export function startText(
     ['api', urls.api],
     ['openapi', urls.openapi],
     ['metrics', urls.metrics],
+    ...Object.entries(urls.dialects ?? {}),
     ['health', `${urls.control}/readyz`],
     ['follows', about.config.role === 'gateway' ? about.config.gateway.registry : undefined],
     ['data', dataDir],

@@ -9,6 +9,9 @@ export interface ConfigFlags {
   readonly workers?: string;
   readonly role?: string;
   readonly logLevel?: string;
+  /** True where no address was given. */
+  readonly dns?: string | true;
+  readonly grpc?: string | true;
   readonly set?: readonly string[];
 }
 
@@ -21,7 +24,15 @@ export const FLAGS = [
   { key: 'workers', flag: '--workers', path: ['gateway', 'workers'] },
   { key: 'registry', flag: '--registry', path: ['gateway', 'registry'] },
   { key: 'logLevel', flag: '--log-level', path: ['log', 'level'] },
+  { key: 'dns', flag: '--dns', path: ['dialects', 'dns', 'listen'] },
+  { key: 'grpc', flag: '--grpc', path: ['dialects', 'grpc', 'listen'] },
 ] as const;
+
+/** What a flag switches on, with or without an address. */
+const SWITCHES: Readonly<Record<string, readonly string[]>> = {
+  dns: ['dialects', 'dns', 'enabled'],
+  grpc: ['dialects', 'grpc', 'enabled'],
+};
 
 /** The sources behind a command line. `registry` is given only when a flag names it. */
 export function toConfigSources(
@@ -35,7 +46,12 @@ export function toConfigSources(
   const given = { ...flags, registry: surroundings.registry };
   const named = FLAGS.flatMap(({ key, flag, path }) => {
     const text = given[key];
-    return text === undefined ? [] : [{ flag, path, text }];
+    if (text === undefined) return [];
+    const enables = SWITCHES[key];
+    return [
+      ...(enables === undefined ? [] : [{ flag, path: enables, text: 'true' }]),
+      ...(text === true ? [] : [{ flag, path, text }]),
+    ];
   });
   return {
     workingDir: surroundings.cwd,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { listenAddress } from './value-types.ts';
+import { count, duration, listenAddress, size } from './value-types.ts';
 
 const enabled = z.boolean({ error: 'expected true or false' });
 
@@ -10,10 +10,52 @@ const overHttp = z.strictObject({
   listen: listenAddress.optional(),
 });
 
-/** A dialect with a listener of its own. */
-const overSocket = z.strictObject({
+/** At most 63 characters, so that a question's answer always has room for it. */
+const ZONE = /^(?=.{1,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
+const zone = z
+  .string({ error: 'expected a domain name' })
+  .transform((name) => name.toLowerCase().replace(/\.$/, ''))
+  .refine((name) => ZONE.test(name), { error: 'expected a domain name of at most 63 characters' });
+
+/** Questions for services over UDP and TCP. */
+const dns = z.strictObject({
   enabled,
   listen: listenAddress,
+  /** Zone of the names, as in `web.service.portolan`. */
+  zone,
+  /** More zones with the same content; their names may carry the data centre where `zone` has the namespace. */
+  aliases: z.array(zone, { error: 'expected a list of domain names' }),
+  /** Label that may stand behind `service` in names of the aliases. */
+  datacenter: z.string({ error: 'expected a name' }).min(1, { error: 'expected a name' }),
+  /** How long an answer may be remembered, in whole seconds. */
+  ttl: duration(),
+  /** How long it may be remembered that there is nothing. */
+  negativeTtl: duration(),
+  /** Largest answer over UDP, to those who say that they can take it; others get 512 bytes. */
+  udpPayload: size({ atLeastBytes: 512, atMostBytes: 8_192 }),
+  /** Answers over UDP to one source (an IPv4 address, an IPv6 /64) in a second; over it, TCP is asked for. 0: no limit. */
+  responsesPerSecond: count(0, 10_000_000),
+  /** Open TCP connections. */
+  connections: count(1, 1_000_000),
+  /** How long a TCP connection may take for its next question. */
+  idleTimeout: duration({ atLeastMs: 1 }),
+});
+
+/** The native API over gRPC, without TLS. */
+const grpc = z.strictObject({
+  enabled,
+  listen: listenAddress,
+  /** Longest message that is taken. */
+  message: size({ atLeastBytes: 64 * 1_024, atMostBytes: 64 * 1_024 * 1_024 }),
+  connections: count(1, 1_000_000),
+  /** Calls under way on one connection. */
+  streams: count(1, 100_000),
+  /** Open watches. */
+  watchers: count(0, 1_000_000),
+  /** After so much silence a connection is asked whether it lives. */
+  keepalive: duration({ atLeastMs: 1_000 }),
+  /** How long a connection without calls may rest. */
+  idleTimeout: duration({ atLeastMs: 1_000 }),
 });
 
 /** The languages of other registries. What is not enabled is never loaded. */
@@ -21,6 +63,6 @@ export const dialects = z.strictObject({
   consul: overHttp,
   eureka: overHttp,
   nacos: overHttp,
-  dns: overSocket,
-  grpc: overSocket,
+  dns,
+  grpc,
 });

@@ -1,10 +1,12 @@
 import type {
+  CatalogueReader,
   HttpProtocolAdapter,
   Registry,
   RouteExplainer,
   SocketProtocolAdapter,
 } from '@portolan/core';
 import { compileControlLimits } from '../config/compile-config.ts';
+import { compileDnsOptions, compileGrpcOptions } from '../config/compile-dialects.ts';
 import type { PortolanConfig } from '../config/schema.ts';
 import { createControlListener } from '../control/control-listener.ts';
 import { bind } from '../lifecycle/bind.ts';
@@ -35,6 +37,8 @@ interface SocketDialect {
   readonly protocol: string;
   wanted(config: PortolanConfig): boolean;
   load(context: ServerContext, deps: DialectDeps): Promise<SocketProtocolAdapter>;
+  /** For a process that has a copy of the catalogue only; absent: it needs the registry itself. */
+  loadOnEdge?(context: ServerContext, catalogue: CatalogueReader): Promise<SocketProtocolAdapter>;
 }
 
 /** Imported when it is enabled, and only then. */
@@ -42,9 +46,41 @@ const HTTP_DIALECTS: Readonly<Partial<Record<HttpDialectName, HttpDialectLoader>
   consul: loadConsul,
 };
 
-const SOCKET_DIALECTS: readonly SocketDialect[] = [];
+const SOCKET_DIALECTS: readonly SocketDialect[] = [
+  {
+    name: 'dns',
+    setting: 'dialects.dns.listen',
+    flag: '--dns',
+    protocol: 'dns',
+    wanted: ({ dialects }) => dialects.dns.enabled,
+    load: (context, { registry }) => loadDns(context, registry),
+    loadOnEdge: loadDns,
+  },
+  {
+    name: 'grpc',
+    setting: 'dialects.grpc.listen',
+    flag: '--grpc',
+    protocol: 'grpc',
+    wanted: ({ dialects }) => dialects.grpc.enabled,
+    async load(context, { registry }) {
+      const { createGrpcAdapter } = await import('@portolan/adapters/grpc');
+      const logger = context.logger.child({ component: 'grpc' });
+      const options = compileGrpcOptions(context.config);
+      return createGrpcAdapter(options, { ...context, registry, logger });
+    },
+  },
+];
 
 const CLOSE_LIMIT_MS = 5_000;
+
+async function loadDns(
+  context: ServerContext,
+  catalogue: CatalogueReader,
+): Promise<SocketProtocolAdapter> {
+  const { createDnsAdapter } = await import('@portolan/adapters/dns');
+  const logger = context.logger.child({ component: 'dns' });
+  return createDnsAdapter(compileDnsOptions(context.config), { ...context, catalogue, logger });
+}
 
 /**
  * Starts the dialects that the configuration wants. Those over HTTP without a port of their own are returned, for the
@@ -64,9 +100,23 @@ export async function startDialects(
     else await serveOverHttp(name, listen, adapters, context);
   }
   for (const dialect of SOCKET_DIALECTS) {
-    if (dialect.wanted(context.config)) await serveOverSocket(dialect, context, deps);
+    if (!dialect.wanted(context.config)) continue;
+    await serveOverSocket(dialect, context, () => dialect.load(context, deps));
   }
   return onControlPort;
+}
+
+/** Starts the dialects that a copy of the catalogue is enough for; says of the others that they are not served. */
+export async function startEdgeDialects(
+  context: ServerContext,
+  catalogue: CatalogueReader,
+): Promise<void> {
+  for (const dialect of SOCKET_DIALECTS) {
+    if (!dialect.wanted(context.config)) continue;
+    const { name, loadOnEdge } = dialect;
+    if (loadOnEdge) await serveOverSocket(dialect, context, () => loadOnEdge(context, catalogue));
+    else context.logger.warn({ dialect: name }, 'not served with role gateway');
+  }
 }
 
 async function serveOverHttp(
@@ -95,10 +145,10 @@ async function serveOverHttp(
 async function serveOverSocket(
   dialect: SocketDialect,
   context: ServerContext,
-  deps: DialectDeps,
+  load: () => Promise<SocketProtocolAdapter>,
 ): Promise<void> {
   const { name, setting, flag, protocol } = dialect;
-  const adapter = await dialect.load(context, deps);
+  const adapter = await load();
   context.stopping.throwIfAborted();
   const ending = new AbortController();
   const { address, closed } = await bind({ name, setting, flag }, adapter.listen, async () => {

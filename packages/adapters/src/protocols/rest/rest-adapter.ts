@@ -1,10 +1,4 @@
-import {
-  type ControlReply,
-  type ControlRequest,
-  type HttpProtocolAdapter,
-  type HttpRoute,
-  isRegistryError,
-} from '@portolan/core';
+import type { ControlReply, ControlRequest, HttpProtocolAdapter, HttpRoute } from '@portolan/core';
 import { createWatcherBudget } from '../watching/watcher-budget.ts';
 import { jsonReply } from './json-reply.ts';
 import { toOpenApiDocument } from './openapi/openapi-document.ts';
@@ -87,8 +81,7 @@ export function createRestAdapter(
     name: 'rest',
     prefixes: [REST_BASE, '/register', '/heartbeat', '/openapi.json'],
     routes,
-    renderError: (error, request) =>
-      toProblemReply(error, request.requestId, allowHeader(error, request.path, routes)),
+    renderError: (error, request) => toProblemReply(error, request.requestId),
   };
 }
 
@@ -105,26 +98,4 @@ function toRoutes(operation: Operation): HttpRoute[] {
       return operation.handle({ request, params });
     },
   }));
-}
-
-/** RFC 9110 §15.5.6: a 405 says what the path does take. */
-function allowHeader(
-  error: unknown,
-  path: string,
-  routes: readonly HttpRoute[],
-): Record<string, string> {
-  if (!isRegistryError(error) || error.code !== 'METHOD_NOT_ALLOWED') return {};
-  const segments = path.split('/');
-  const methods = routes
-    .filter((route) => matches(route.path, segments))
-    .map(({ method }) => method);
-  return methods.length === 0 ? {} : { allow: [...new Set(methods)].join(', ') };
-}
-
-function matches(pattern: string, segments: readonly string[]): boolean {
-  const parts = pattern.split('/');
-  return (
-    parts.length === segments.length &&
-    parts.every((part, at) => part.startsWith(':') || part === segments[at])
-  );
 }

@@ -1,19 +1,16 @@
 import {
   type CatalogueUpdate,
   type ControlReply,
-  type Registry,
-  type RegistryEvent,
   type Revision,
-  type ServiceKey,
   type ServiceView,
   type StoredRoute,
   type StoredTrafficPolicy,
   serviceId,
   toServiceView,
 } from '@portolan/core';
-import { serviceOfEvent } from '../codecs/event-json.ts';
 import { toRouteJson } from '../codecs/route-json.ts';
 import type { RestContext } from '../operation.ts';
+import { changedSince } from './changed-since.ts';
 import { createSseBody, SSE_HEADERS, sseEvent } from './sse-body.ts';
 
 export interface MirrorStreamOptions {
@@ -153,42 +150,4 @@ function sortBySince(waiting: Map<string, Pending>): void {
   const sorted = [...waiting].sort(([, a], [, b]) => a.since - b.since);
   waiting.clear();
   for (const [key, pending] of sorted) waiting.set(key, pending);
-}
-
-/** What changed after `from`, each with its first change; undefined when only the whole state will do. */
-function changedSince(registry: Registry, from: Revision | undefined): ChangedSince | undefined {
-  if (from === undefined || from === 0 || from > registry.revision) return undefined;
-  const events = registry.events.since(from);
-  if (events === undefined) return undefined;
-  const services = new Map<string, Changed>();
-  for (const event of events) {
-    const service = isAboutPolicies(event) ? undefined : serviceOfEvent(event);
-    if (!service) continue;
-    const id = serviceId(service);
-    if (!services.has(id)) services.set(id, { service, since: event.revision });
-  }
-  return {
-    services: [...services.values()],
-    routesSince: events.find(isAboutRoutes)?.revision,
-    policiesSince: events.find(isAboutPolicies)?.revision,
-  };
-}
-
-interface ChangedSince {
-  readonly services: readonly Changed[];
-  readonly routesSince: Revision | undefined;
-  readonly policiesSince: Revision | undefined;
-}
-
-interface Changed {
-  readonly service: ServiceKey;
-  readonly since: Revision;
-}
-
-function isAboutRoutes(event: RegistryEvent): boolean {
-  return event.type === 'route-put' || event.type === 'route-deleted';
-}
-
-function isAboutPolicies(event: RegistryEvent): boolean {
-  return event.type === 'policy-put' || event.type === 'policy-deleted';
 }

@@ -1,0 +1,108 @@
+import { fileURLToPath } from 'node:url';
+import {
+  Client,
+  type ClientReadableStream,
+  credentials,
+  type ServiceDefinition,
+  type ServiceError,
+} from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
+import { createGrpcAdapter } from '@portolan/adapters/grpc';
+import { type Logger, NO_LOGGER, NO_METRICS } from '@portolan/core';
+import { seededRandom } from '@portolan/testing';
+import { createNativeApi, type NativeApi } from '../test-rest/native-api.ts';
+
+const PROTOS = fileURLToPath(
+  new URL('../../../../adapters/src/protocols/grpc/proto', import.meta.url),
+);
+
+export interface GrpcOutcome {
+  readonly code: number;
+  readonly details: string;
+  readonly answers: readonly object[];
+}
+
+/** The gRPC API over the real registry, at a port of the loopback address, in a time that is turned. */
+export interface GrpcDoor {
+  readonly native: NativeApi;
+  readonly definition: ServiceDefinition;
+  /** What was logged as a fault of ours: has to stay empty. */
+  readonly faults: readonly object[];
+  /** Sends one message as bytes, however the method takes them; a watch is ended after its opening state. */
+  send(method: string, bytes: Buffer): Promise<GrpcOutcome>;
+  watch(request: object): ClientReadableStream<object>;
+  close(): Promise<void>;
+}
+
+export async function openGrpcDoor(): Promise<GrpcDoor> {
+  const native = await createNativeApi();
+  const faults: object[] = [];
+  const logger: Logger = { ...NO_LOGGER, error: (fields) => void faults.push(fields) };
+  const adapter = createGrpcAdapter(
+    { listen: { host: '127.0.0.1', port: 0 } },
+    { ...native, logger, random: seededRandom(9), metrics: NO_METRICS },
+  );
+  const ending = new AbortController();
+  const { address, closed } = await adapter.start(ending.signal);
+  const loaded = loadSync('portolan/registry/v1/registry.proto', {
+    includeDirs: [PROTOS],
+    longs: Number,
+    enums: String,
+    defaults: true,
+    oneofs: true,
+  });
+  const definition = loaded['portolan.registry.v1.Registry'] as ServiceDefinition;
+  const client = new Client(`${address.host}:${address.port}`, credentials.createInsecure());
+  const asIs = (bytes: Buffer): Buffer => bytes;
+
+  return {
+    native,
+    definition,
+    faults,
+    send(name, bytes) {
+      const method = definition[name];
+      if (!method) throw new Error(`there is no method ${name}`);
+      const { path, responseDeserialize } = method;
+      const answers: object[] = [];
+      return new Promise((resolve) => {
+        const end = ({ code, details }: Pick<ServiceError, 'code' | 'details'>): void =>
+          resolve({ code, details, answers });
+        if (!method.requestStream && !method.responseStream) {
+          client.makeUnaryRequest(path, asIs, responseDeserialize, bytes, (error, answer) => {
+            if (answer) answers.push(answer);
+            end(error ?? { code: 0, details: '' });
+          });
+          return;
+        }
+        const both = method.requestStream
+          ? client.makeBidiStreamRequest(path, asIs, responseDeserialize)
+          : undefined;
+        const stream =
+          both ?? client.makeServerStreamRequest(path, asIs, responseDeserialize, bytes);
+        stream.on('data', (answer: object) => {
+          answers.push(answer);
+          if ('ready' in answer && answer.ready) stream.cancel();
+        });
+        stream.on('error', () => undefined);
+        stream.on('status', end);
+        both?.write(bytes);
+        both?.end();
+      });
+    },
+    watch(request) {
+      const { path, requestSerialize, responseDeserialize } = definition.Watch as NonNullable<
+        ServiceDefinition[string]
+      >;
+      return client.makeServerStreamRequest(path, requestSerialize, responseDeserialize, request);
+    },
+    async close() {
+      client.close();
+      ending.abort();
+      // Its farewell waits for a clock that somebody has to turn.
+      await native.clock.advance(0);
+      await native.clock.advance(10_000);
+      await closed;
+      await native.close();
+    },
+  };
+}
