@@ -101,7 +101,9 @@ export async function createRegistry(
     probes: deps.probes,
     onChanged: (key) => reconciler.mark([key]),
   });
+  const lock = new KeyLock();
   const reconciler = createHealthReconciler({
+    lock,
     options: () => options,
     catalogue,
     leases,
@@ -113,7 +115,6 @@ export async function createRegistry(
     metrics,
   });
   const exclusive = new ExclusiveController({ catalogue, store, clock, random, logger, metrics });
-  const lock = new KeyLock();
   /** Whether it counted as lost until now. */
   const renewed = (key: string): boolean => {
     if (leases.renew(key) !== 'returned') return false;

@@ -23,6 +23,8 @@ export class CatalogueState {
   /** By service id; also of services that are not exclusive any more. */
   readonly terms = new Map<string, StoredTerm & { readonly revision: Revision }>();
   readonly records = new Map<string, InstanceRecord>();
+  /** Keys of instances whose address another one holds: not in any view, and about to be removed. */
+  readonly hidden = new Set<string>();
   readonly intents = new Map<string, { readonly intent: Intent; readonly revision: Revision }>();
   readonly services = new Map<string, ServiceState>();
   /** Views of services that are gone, oldest first. */

@@ -177,7 +177,8 @@ export class Catalogue implements CatalogueReader {
   }
 
   *instances(): Generator<Instance> {
-    for (const record of this.#state.records.values()) yield record.instance;
+    const { hidden, records } = this.#state;
+    for (const { key, instance } of records.values()) if (!hidden.has(key)) yield instance;
   }
 
   /** `namespace/id` of the instance at an address of a service. */

@@ -171,8 +171,9 @@ export class ChangeApplier {
     this.#state.removalReasons.delete(key);
     if (!before) return;
     this.#state.records.delete(key);
-    const state = this.#state.serviceOf(before.instance.service);
-    this.#leaveService(state, before, batch);
+    if (!this.#state.hidden.delete(key)) {
+      this.#leaveService(this.#state.serviceOf(before.instance.service), before, batch);
+    }
     const reason = announced ?? 'requested';
     this.#record(batch, { key, before, after: undefined }, reason);
   }
@@ -192,26 +193,33 @@ export class ChangeApplier {
     this.#state.records.set(key, after);
     const state = this.#state.serviceOf(after.instance.service);
     const { id, address, port } = after.instance;
-    if (before && before.instance.service !== state.key) {
-      this.#leaveService(this.#state.serviceOf(before.instance.service), before, batch);
-      state.change(id, undefined, after.instance);
-    } else {
-      if (before) releaseSlot(state, before);
-      state.change(id, before?.instance, after.instance);
-    }
+    let shown = this.#state.hidden.has(key) ? undefined : before;
+    if (shown && shown.instance.service !== state.key) {
+      this.#leaveService(this.#state.serviceOf(shown.instance.service), shown, batch);
+      shown = undefined;
+    } else if (shown) releaseSlot(state, shown);
     const slot = slotOf(address, port);
     const holder = state.slots.get(slot);
-    if (holder !== undefined && holder !== key) this.#displace(holder, after, batch);
-    if (holder === undefined || !batch.displaced.includes(key)) state.slots.set(slot, key);
+    const other = holder === undefined ? undefined : this.#state.records.get(holder);
+    if (other && !takesOver(after, other)) {
+      batch.displaced.push(key);
+      this.#state.hidden.add(key);
+      state.change(id, shown?.instance, undefined);
+    } else {
+      if (other) this.#hide(other, state, batch);
+      this.#state.hidden.delete(key);
+      state.change(id, shown?.instance, after.instance);
+      state.slots.set(slot, key);
+    }
     batch.touched.set(state.id, state);
     this.#record(batch, { key, before, after }, 'moved');
   }
 
-  /** Two processes raced for one address: the higher revision wins, the same for everybody. */
-  #displace(holder: string, after: InstanceRecord, batch: Batch): void {
-    const other = this.#state.records.get(holder);
-    const isNewer = !other || other.registrationRevision <= after.registrationRevision;
-    batch.displaced.push(isNewer ? holder : after.key);
+  /** Two processes raced for one address, and it lost: nobody is shown it any more, and it is to be removed. */
+  #hide(record: InstanceRecord, state: ServiceState, batch: Batch): void {
+    batch.displaced.push(record.key);
+    this.#state.hidden.add(record.key);
+    state.change(record.instance.id, record.instance, undefined);
   }
 
   #nextRecord(
@@ -297,6 +305,12 @@ function touchOf(touches: Map<string, InstanceTouch>, key: string): InstanceTouc
     touches.set(key, touch);
   }
   return touch;
+}
+
+/** The same for everybody: one that is heard wins over one that is only kept, else the higher revision. */
+function takesOver(after: InstanceRecord, other: InstanceRecord): boolean {
+  if (after.instance.protected !== other.instance.protected) return other.instance.protected;
+  return other.registrationRevision <= after.registrationRevision;
 }
 
 function releaseSlot(state: ServiceState, record: InstanceRecord): void {

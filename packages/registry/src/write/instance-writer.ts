@@ -16,19 +16,18 @@ import {
   RegistryError,
   type Revision,
   type Store,
-  serviceId,
   type WriteContext,
 } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { firstReason, type InstanceRecord, toRecord } from '../catalogue/instance-record.ts';
 import { recordGuards, statusGuard } from '../catalogue/record-guards.ts';
-import { slotOf } from '../catalogue/service-state.ts';
 import { fromRefKey, instanceKey, intentKey, refKey, statusKey } from '../codec/keys.ts';
 import { encodeRegistration } from '../codec/registration-codec.ts';
 import { encodeIntent, encodeStatus } from '../codec/status-codec.ts';
 import { declareExclusive, hasToDeclare } from '../exclusive/declare-exclusive.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
 import type { KeyLock } from './key-lock.ts';
+import { idLock, placeLock } from './lock-keys.ts';
 import { isSameLabels, isSameRegistration, keepsHealth } from './same-registration.ts';
 import { checkLabels, toRegistration, type ValidationDeps } from './validate-registration.ts';
 
@@ -104,8 +103,8 @@ export class InstanceWriter {
     }
     const keys = new Set<string>();
     for (const { registration } of valid) {
-      keys.add(`id ${refOf(registration)}`);
-      keys.add(placeOf(registration));
+      keys.add(idLock(refOf(registration)));
+      keys.add(placeLock(registration));
     }
     const release = await lock.acquire([...keys]);
     try {
@@ -272,7 +271,7 @@ export class InstanceWriter {
     if (before && !declares && isSameRegistration(before, registration)) {
       return { key, registration, before: record, changed: false, created: false };
     }
-    const place = placeOf(given);
+    const place = placeLock(given);
     const planned = overlay.bySlot.get(place);
     const holder = planned ?? catalogue.occupant(given.service, given.address, given.port);
     const superseded = holder === undefined || holder === key ? undefined : holder;
@@ -334,7 +333,7 @@ export class InstanceWriter {
   ): Promise<Instance> {
     const { catalogue, lock, store } = this.#deps;
     const key = refKey(ref);
-    const release = await lock.acquire([`id ${key}`]);
+    const release = await lock.acquire([idLock(key)]);
     try {
       for (let tries = 1; ; tries++) {
         const record = catalogue.record(key);
@@ -421,14 +420,6 @@ function removalOps(record: InstanceRecord, catalogue: Catalogue): Op[] {
 
 function refOf(registration: Pick<Registration, 'id' | 'service'>): string {
   return refKey({ namespace: registration.service.namespace, id: registration.id });
-}
-
-function placeOf({
-  service,
-  address,
-  port,
-}: Pick<Registration, 'service' | 'address' | 'port'>): string {
-  return `${serviceId(service)} ${slotOf(address, port)}`;
 }
 
 function asRegistered(plan: Plan, revision: Revision): Instance {

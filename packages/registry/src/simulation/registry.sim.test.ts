@@ -1,0 +1,55 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { NO_LOGGER } from '@portolan/core';
+import { MemoryStore } from '@portolan/testing';
+import { expect, test } from 'vitest';
+import { openLmdbStore } from '../store/lmdb-store.ts';
+import { Simulation, type StoreHost } from './simulation.ts';
+
+// A longer or another run: SIM_SEEDS=7,8 SIM_MINUTES=600 npx vitest run --project unit registry.sim
+const SEEDS = (process.env.SIM_SEEDS ?? '1,2').split(',').map(Number);
+const MINUTES = Number(process.env.SIM_MINUTES ?? 30);
+
+/** A run in which nothing of the kind happened would prove nothing. */
+function expectAll(counts: Readonly<Record<string, number>>): void {
+  for (const [what, count] of Object.entries(counts)) {
+    expect([what, count > 0]).toEqual([what, true]);
+  }
+}
+
+function inMemory(): StoreHost {
+  const store = new MemoryStore();
+  return { open: async () => store, close: async () => undefined };
+}
+
+test.each(SEEDS)(
+  'two thousand nodes that lie about time, pause, die and lose messages, seed %i',
+  async (seed) => {
+    const fleet = { services: 100, nodes: 2_000, exclusive: 20 };
+    const simulation = new Simulation(
+      { ...fleet, seed, minutes: MINUTES, restarts: 0.0015 },
+      inMemory(),
+    );
+    await simulation.run();
+    expectAll(simulation.counts);
+    expect(simulation.counts.heartbeats).toBeGreaterThan(MINUTES * 10_000);
+  },
+  240_000,
+);
+
+test('the same over a store on disk that is opened again at every restart, seed 3', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'portolan-sim-'));
+  const host: StoreHost = {
+    open: () => openLmdbStore({ path: join(folder, 'data') }, { logger: NO_LOGGER }),
+    close: (store) => store.close(),
+  };
+  const fleet = { services: 20, nodes: 200, exclusive: 5 };
+  try {
+    const simulation = new Simulation({ ...fleet, seed: 3, minutes: 12, restarts: 0.01 }, host);
+    await simulation.run();
+    expectAll(simulation.counts);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}, 240_000);
