@@ -14,6 +14,12 @@ import { DocumentShelf } from './document-shelf.ts';
 import type { InstanceRecord } from './instance-record.ts';
 import { ServiceState } from './service-state.ts';
 
+/** Why an instance is removed as it is in `record`: of several that are with the store, it takes one that knew it as it was. */
+export interface AnnouncedRemoval {
+  readonly reason: DeregisterReason;
+  readonly record: InstanceRecord;
+}
+
 /** Everything the catalogue holds, before anybody reads it: changed by `ChangeApplier` only. */
 export class CatalogueState {
   readonly webhooks = new DocumentShelf<Webhook>(decodeWebhook);
@@ -32,7 +38,8 @@ export class CatalogueState {
   readonly namespaces = new Map<string, Revision>();
   /** Keys whose stored value could not be read, with its revision. */
   readonly damaged = new Map<string, Revision>();
-  readonly removalReasons = new Map<string, DeregisterReason>();
+  /** Removals that are with the store, by key. */
+  readonly removals = new Map<string, AnnouncedRemoval[]>();
   protectedServices = 0;
   /** Lowest revision `viewsSince` still answers. */
   watchHorizon: Revision = 0;

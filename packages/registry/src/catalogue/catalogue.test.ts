@@ -139,7 +139,8 @@ describe('catalogue', () => {
     catalogue.apply([instance('i1', 1), instance('i2', 2)]);
     const status = { status: 'critical', reason: '', protected: false, checks: {} } as const;
     catalogue.apply([put('status/default/i1', 3, encodeStatus(status))]);
-    catalogue.announceRemoval('default/i2', 'expired');
+    const record = catalogue.record('default/i2');
+    if (record) catalogue.announceRemoval({ record, reason: 'expired' });
     catalogue.apply([{ key: 'instance/default/i2', revision: 4 }]);
     expect(catalogue.events.horizon).toBe(1);
     expect(catalogue.events.since(0)).toBeUndefined();

@@ -167,14 +167,19 @@ export class ChangeApplier {
 
   #remove(key: string, batch: Batch): void {
     const before = this.#state.records.get(key);
-    const announced = this.#state.removalReasons.get(key);
-    this.#state.removalReasons.delete(key);
+    const announced = this.#state.removals.get(key);
+    this.#state.removals.delete(key);
     if (!before) return;
     this.#state.records.delete(key);
     if (!this.#state.hidden.delete(key)) {
       this.#leaveService(this.#state.serviceOf(before.instance.service), before, batch);
     }
-    const reason = announced ?? 'requested';
+    const taken = announced?.find(
+      ({ record }) =>
+        record.registrationRevision === before.registrationRevision &&
+        record.statusRevision === before.statusRevision,
+    );
+    const reason = taken?.reason ?? 'requested';
     this.#record(batch, { key, before, after: undefined }, reason);
   }
 

@@ -88,9 +88,11 @@ export class CommitBatch {
   /** The transition that another write was faster than; then nothing of the batch was written. */
   async #commit(transitions: readonly Transition[]): Promise<Transition | undefined> {
     const { catalogue, store, metrics } = this.#deps;
-    const removed = transitions.filter((transition) => transition.removal !== undefined);
-    for (const { key, removal: reason } of removed)
-      if (reason) catalogue.announceRemoval(key, reason);
+    const removed = transitions.flatMap(({ key, removal: reason }) => {
+      const record = reason && catalogue.record(key);
+      return record ? [{ key, reason, record }] : [];
+    });
+    for (const removal of removed) catalogue.announceRemoval(removal);
     let written = false;
     let decide = (): void => undefined;
     if (removed.length > 0) {
@@ -111,14 +113,14 @@ export class CommitBatch {
       }
       written = true;
       await this.#visible(result.revision);
-      for (const { removal: reason } of removed) {
+      for (const { reason } of removed) {
         if (reason === 'expired' || reason === 'check') metrics.removed(reason);
       }
       return undefined;
     } finally {
       this.#removing = undefined;
       decide();
-      if (!written) for (const { key } of removed) catalogue.forgetRemoval(key);
+      if (!written) for (const removal of removed) catalogue.forgetRemoval(removal);
     }
   }
 }

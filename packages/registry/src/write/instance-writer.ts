@@ -1,6 +1,8 @@
 import {
   type BatchItem,
   type Clock,
+  type CommitResult,
+  type DeregisterReason,
   type Guard,
   type Instance,
   type InstanceRef,
@@ -19,6 +21,7 @@ import {
   type WriteContext,
 } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
+import type { AnnouncedRemoval } from '../catalogue/catalogue-state.ts';
 import { firstReason, type InstanceRecord, toRecord } from '../catalogue/instance-record.ts';
 import { recordGuards, statusGuard } from '../catalogue/record-guards.ts';
 import { fromRefKey, instanceKey, intentKey, refKey, statusKey } from '../codec/keys.ts';
@@ -83,7 +86,7 @@ export class InstanceWriter {
     inputs: readonly RegistrationInput[],
     context: WriteContext,
   ): Promise<readonly BatchItem<RegisterOutcome>[]> {
-    const { lock, metrics } = this.#deps;
+    const { metrics } = this.#deps;
     const results: (BatchItem<RegisterOutcome> | undefined)[] = [];
     const valid: ValidItem[] = [];
     for (const [at, input] of inputs.entries()) {
@@ -101,12 +104,7 @@ export class InstanceWriter {
         results[at] = { ok: false, error };
       }
     }
-    const keys = new Set<string>();
-    for (const { registration } of valid) {
-      keys.add(idLock(refOf(registration)));
-      keys.add(placeLock(registration));
-    }
-    const release = await lock.acquire([...keys]);
+    const release = await this.#lock(valid);
     try {
       await this.#registerLocked(valid, results);
     } finally {
@@ -154,6 +152,7 @@ export class InstanceWriter {
         ops: removalOps(record, this.#deps.catalogue),
         // A health that was written meanwhile must not outlive its instance.
         guards: recordGuards(record, this.#deps.catalogue),
+        removal: 'requested',
       };
     });
     return removed ?? notFound(ref);
@@ -212,11 +211,37 @@ export class InstanceWriter {
     });
   }
 
+  /** Takes the names and places of all items, and the names of those who hold these places and may be superseded. */
+  async #lock(valid: readonly ValidItem[]): Promise<() => void> {
+    const { catalogue, lock } = this.#deps;
+    const keys = new Set<string>();
+    for (const { registration } of valid) {
+      keys.add(idLock(refOf(registration)));
+      keys.add(placeLock(registration));
+    }
+    const addOccupants = (): void => {
+      for (const { registration } of valid) {
+        const { service, address, port } = registration;
+        const holder = catalogue.occupant(service, address, port);
+        if (holder !== undefined) keys.add(idLock(holder));
+      }
+    };
+    addOccupants();
+    for (;;) {
+      const { size } = keys;
+      const release = await lock.acquire([...keys]);
+      addOccupants();
+      if (keys.size === size) return release;
+      // Somebody else came there while we waited.
+      release();
+    }
+  }
+
   async #registerLocked(
     valid: readonly ValidItem[],
     results: (BatchItem<RegisterOutcome> | undefined)[],
   ): Promise<void> {
-    const { catalogue, store, metrics } = this.#deps;
+    const { catalogue, metrics } = this.#deps;
     for (let tries = 1; ; tries++) {
       const plans: { readonly at: number; readonly plan: Plan }[] = [];
       const ops = new Map<string, Op>();
@@ -234,7 +259,14 @@ export class InstanceWriter {
       }
       let revision = catalogue.revision;
       if (ops.size > 0) {
-        const committed = await store.commit([...ops.values()], [...guards.values()]);
+        const removals = plans.flatMap(({ plan: { superseded, registration } }) => {
+          if (superseded === undefined) return [];
+          const { namespace } = registration.service;
+          const record = catalogue.record(refKey({ namespace, id: superseded }));
+          return record ? [{ record, reason: 'superseded' as const }] : [];
+        });
+        const write = { ops: [...ops.values()], guards: [...guards.values()] };
+        const committed = await this.#commit(write, removals);
         if (!committed.ok) {
           if (tries >= MAX_TRIES) throw busy();
           // Somebody else's write came first: wait until it is visible here, then decide anew.
@@ -268,7 +300,8 @@ export class InstanceWriter {
       registeredAtMs: before?.registeredAtMs ?? clock.wallNow(),
     };
     const declares = exclusive && hasToDeclare(given.service, catalogue);
-    if (before && !declares && isSameRegistration(before, registration)) {
+    const isShown = !catalogue.isHidden(key);
+    if (before && isShown && !declares && isSameRegistration(before, registration)) {
       return { key, registration, before: record, changed: false, created: false };
     }
     const place = placeLock(given);
@@ -298,7 +331,6 @@ export class InstanceWriter {
       if (other) {
         for (const op of removalOps(other, catalogue)) ops.set(op.key, op);
         for (const guard of recordGuards(other, catalogue)) guards.set(guard.key, guard);
-        catalogue.announceRemoval(superseded, 'superseded');
       } else {
         ops.delete(instanceKey(superseded));
       }
@@ -327,11 +359,15 @@ export class InstanceWriter {
   /** One compare-and-swap on an instance that exists; `decide` gives undefined when nothing would change. */
   async #change(
     ref: InstanceRef,
-    decide: (
-      record: InstanceRecord,
-    ) => { readonly ops: readonly Op[]; readonly guards: readonly Guard[] } | undefined,
+    decide: (record: InstanceRecord) =>
+      | {
+          readonly ops: readonly Op[];
+          readonly guards: readonly Guard[];
+          readonly removal?: DeregisterReason;
+        }
+      | undefined,
   ): Promise<Instance> {
-    const { catalogue, lock, store } = this.#deps;
+    const { catalogue, lock } = this.#deps;
     const key = refKey(ref);
     const release = await lock.acquire([idLock(key)]);
     try {
@@ -340,7 +376,8 @@ export class InstanceWriter {
         if (!record) return notFound(ref);
         const write = decide(record);
         if (!write) return record.instance;
-        const committed = await store.commit(write.ops, write.guards);
+        const removals = write.removal ? [{ record, reason: write.removal }] : [];
+        const committed = await this.#commit(write, removals);
         if (committed.ok) {
           await catalogue.reached.wait(committed.revision);
           return catalogue.record(key)?.instance ?? record.instance;
@@ -350,6 +387,23 @@ export class InstanceWriter {
       }
     } finally {
       release();
+    }
+  }
+
+  /** A removal is announced for as long as the store may take it. */
+  async #commit(
+    { ops, guards }: { readonly ops: readonly Op[]; readonly guards: readonly Guard[] },
+    removals: readonly AnnouncedRemoval[],
+  ): Promise<CommitResult> {
+    const { catalogue, store } = this.#deps;
+    for (const removal of removals) catalogue.announceRemoval(removal);
+    let written = false;
+    try {
+      const result = await store.commit(ops, guards);
+      written = result.ok;
+      return result;
+    } finally {
+      if (!written) for (const removal of removals) catalogue.forgetRemoval(removal);
     }
   }
 
