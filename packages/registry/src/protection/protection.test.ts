@@ -112,6 +112,18 @@ describe('a scale-down', () => {
   });
 });
 
+describe('protection that is switched off', () => {
+  it('gives up what it keeps at the pace of an eviction, also when more is lost meanwhile', async () => {
+    const world = await aFleet(12);
+    await hear(world, [0, 1], LEASE.ttlMs + 2_000);
+    expect(stateOf(world)).toMatchObject({ instances: 12, kept: 10 });
+    world.registry.updateOptions({ protection: { enabled: false } });
+    await hear(world, [0], LEASE.ttlMs + 2_000 + evictionMs(10));
+    expect(stateOf(world)).toEqual({ instances: 1, routable: 1, protected: false, kept: 0 });
+    await world.registry.close();
+  });
+});
+
 describe('a restart within protection', () => {
   it('keeps what was kept, waits for it anew, and loses none that returns', async () => {
     const first = await aFleet(12);
