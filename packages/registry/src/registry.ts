@@ -31,8 +31,9 @@ import { type RegistryOptionsInput, resolveRegistryOptions } from './options/reg
 import { createRegistryMetrics } from './telemetry/registry-metrics.ts';
 import { commitDocuments, type DocumentChange } from './write/commit-documents.ts';
 import { createDocuments } from './write/documents.ts';
-import { InstanceWriter, mergeLabels, notFound } from './write/instance-writer.ts';
+import { InstanceWriter, notFound } from './write/instance-writer.ts';
 import { KeyLock } from './write/key-lock.ts';
+import { mergeLabels } from './write/merge-changes.ts';
 import { createNamespaces } from './write/namespaces.ts';
 import {
   validatePolicy,

@@ -1,12 +1,10 @@
 import {
   type BatchItem,
   type Clock,
-  type CommitResult,
   type DeregisterReason,
   type Guard,
   type Instance,
   type InstanceRef,
-  type Intent,
   type IntentPatch,
   isRegistryError,
   type Op,
@@ -21,7 +19,6 @@ import {
   type WriteContext,
 } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
-import type { AnnouncedRemoval } from '../catalogue/catalogue-state.ts';
 import { firstReason, type InstanceRecord, toRecord } from '../catalogue/instance-record.ts';
 import { recordGuards, statusGuard } from '../catalogue/record-guards.ts';
 import { fromRefKey, instanceKey, intentKey, refKey, statusKey } from '../codec/keys.ts';
@@ -29,9 +26,12 @@ import { encodeRegistration } from '../codec/registration-codec.ts';
 import { encodeIntent, encodeStatus } from '../codec/status-codec.ts';
 import { declareExclusive, hasToDeclare } from '../exclusive/declare-exclusive.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
+import { commitWrite } from './commit-write.ts';
 import type { KeyLock } from './key-lock.ts';
 import { idLock, placeLock } from './lock-keys.ts';
-import { isSameLabels, isSameRegistration, keepsHealth } from './same-registration.ts';
+import { lockRegistrations } from './lock-registrations.ts';
+import { mergeIntent, mergeLabels } from './merge-changes.ts';
+import { isSameRegistration, keepsHealth } from './same-registration.ts';
 import { checkLabels, toRegistration, type ValidationDeps } from './validate-registration.ts';
 
 const MAX_TRIES = 8;
@@ -104,7 +104,9 @@ export class InstanceWriter {
         results[at] = { ok: false, error };
       }
     }
-    const release = await this.#lock(valid);
+    const { catalogue, lock } = this.#deps;
+    const registrations = valid.map(({ registration }) => registration);
+    const release = await lockRegistrations(registrations, catalogue, lock);
     try {
       await this.#registerLocked(valid, results);
     } finally {
@@ -211,32 +213,6 @@ export class InstanceWriter {
     });
   }
 
-  /** Takes the names and places of all items, and the names of those who hold these places and may be superseded. */
-  async #lock(valid: readonly ValidItem[]): Promise<() => void> {
-    const { catalogue, lock } = this.#deps;
-    const keys = new Set<string>();
-    for (const { registration } of valid) {
-      keys.add(idLock(refOf(registration)));
-      keys.add(placeLock(registration));
-    }
-    const addOccupants = (): void => {
-      for (const { registration } of valid) {
-        const { service, address, port } = registration;
-        const holder = catalogue.occupant(service, address, port);
-        if (holder !== undefined) keys.add(idLock(holder));
-      }
-    };
-    addOccupants();
-    for (;;) {
-      const { size } = keys;
-      const release = await lock.acquire([...keys]);
-      addOccupants();
-      if (keys.size === size) return release;
-      // Somebody else came there while we waited.
-      release();
-    }
-  }
-
   async #registerLocked(
     valid: readonly ValidItem[],
     results: (BatchItem<RegisterOutcome> | undefined)[],
@@ -266,7 +242,7 @@ export class InstanceWriter {
           return record ? [{ record, reason: 'superseded' as const }] : [];
         });
         const write = { ops: [...ops.values()], guards: [...guards.values()] };
-        const committed = await this.#commit(write, removals);
+        const committed = await commitWrite(this.#deps, write, removals);
         if (!committed.ok) {
           if (tries >= MAX_TRIES) throw busy();
           // Somebody else's write came first: wait until it is visible here, then decide anew.
@@ -377,7 +353,7 @@ export class InstanceWriter {
         const write = decide(record);
         if (!write) return record.instance;
         const removals = write.removal ? [{ record, reason: write.removal }] : [];
-        const committed = await this.#commit(write, removals);
+        const committed = await commitWrite(this.#deps, write, removals);
         if (committed.ok) {
           await catalogue.reached.wait(committed.revision);
           return catalogue.record(key)?.instance ?? record.instance;
@@ -387,23 +363,6 @@ export class InstanceWriter {
       }
     } finally {
       release();
-    }
-  }
-
-  /** A removal is announced for as long as the store may take it. */
-  async #commit(
-    { ops, guards }: { readonly ops: readonly Op[]; readonly guards: readonly Guard[] },
-    removals: readonly AnnouncedRemoval[],
-  ): Promise<CommitResult> {
-    const { catalogue, store } = this.#deps;
-    for (const removal of removals) catalogue.announceRemoval(removal);
-    let written = false;
-    try {
-      const result = await store.commit(ops, guards);
-      written = result.ok;
-      return result;
-    } finally {
-      if (!written) for (const removal of removals) catalogue.forgetRemoval(removal);
     }
   }
 
@@ -437,32 +396,6 @@ export function toStored(instance: Instance): Registration {
   const { initialStatus, registeredAtMs } = instance;
   const base = { id, service, address, port, tags, metadata, weight, checks, initialStatus };
   return { ...base, registeredAtMs, ...(lease === undefined ? {} : { lease }) };
-}
-
-/** Merges labels key by key; null removes. */
-export function mergeLabels(
-  present: Readonly<Record<string, string>>,
-  changes: Readonly<Record<string, string | null>> | undefined,
-): Readonly<Record<string, string>> {
-  if (!changes) return present;
-  const merged: Record<string, string> = { ...present };
-  for (const key of Object.keys(changes)) {
-    const value = changes[key];
-    if (value === null || value === undefined) delete merged[key];
-    else if (key !== '__proto__') merged[key] = value;
-  }
-  return isSameLabels(present, merged) ? present : merged;
-}
-
-function mergeIntent(present: Intent, patch: IntentPatch): Intent {
-  const weight = patch.weight === undefined ? present.weight : (patch.weight ?? undefined);
-  const maintenance =
-    patch.maintenance === undefined ? present.maintenance : (patch.maintenance ?? undefined);
-  return {
-    enabled: patch.enabled ?? present.enabled,
-    ...(weight === undefined ? {} : { weight }),
-    ...(maintenance === undefined ? {} : { maintenance }),
-  };
 }
 
 function removalOps(record: InstanceRecord, catalogue: Catalogue): Op[] {

@@ -191,7 +191,9 @@ export class Simulation {
   async #untilQuiet(): Promise<void> {
     await settle();
     // A store on a disk takes real time, in which the simulated one stands still.
-    while (!this.#ledger.isIdle) await new Promise((resolve) => setImmediate(resolve));
+    while (!this.#ledger.isIdle) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     await settle();
   }
 

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { NO_LOGGER } from '@portolan/core';
 import { MemoryStore } from '@portolan/testing';
 import { expect, test } from 'vitest';
-import { openLmdbStore } from '../store/lmdb-store.ts';
-import { Simulation, type StoreHost } from './simulation.ts';
+import { openLmdbStore } from './store/lmdb-store.ts';
+import { Simulation, type StoreHost } from './test-simulation/simulation.ts';
 
 // A longer or another run: SIM_SEEDS=7,8 SIM_MINUTES=600 npx vitest run --project unit registry.sim
 const SEEDS = (process.env.SIM_SEEDS ?? '1,2').split(',').map(Number);
-const MINUTES = Number(process.env.SIM_MINUTES ?? 30);
+const MINUTES = Number(process.env.SIM_MINUTES ?? 20);
 
 /** A run in which nothing of the kind happened would prove nothing. */
 function expectAll(counts: Readonly<Record<string, number>>): void {
