@@ -28,6 +28,14 @@ export function checkLiving(
   }
 }
 
+/** In no view that anybody is ever told are two at one address. */
+export function checkPlaces(views: readonly ServiceView[]): void {
+  for (const { service, instances } of views) {
+    const ports = new Set(instances.map(({ port }) => port));
+    if (ports.size < instances.length) throw new Error(`two of ${service.name} are at one address`);
+  }
+}
+
 /** Of a node that was replaced nothing is left once the next one has its address; no address is there twice. */
 export function checkAddresses(fleet: Fleet, registry: LocalRegistry): void {
   const taken = new Set<number>();

@@ -10,7 +10,13 @@ import {
 import { seededRandom, settle, TurnableClock } from '@portolan/testing';
 import { createRegistry, type LocalRegistry } from '../registry.ts';
 import { Fleet, type FleetOptions, LEASE, type Network, serviceKey } from './fleet.ts';
-import { checkAddresses, checkEvents, checkLiving, ExclusiveWatch } from './invariants.ts';
+import {
+  checkAddresses,
+  checkEvents,
+  checkLiving,
+  checkPlaces,
+  ExclusiveWatch,
+} from './invariants.ts';
 import { EventReader, StoreReader, ViewReader } from './readers.ts';
 import { RevisionLedger } from './revision-ledger.ts';
 
@@ -142,6 +148,7 @@ export class Simulation {
       }
       this.#follower.take(views, revision);
       this.#exclusive.onUpdate(update);
+      checkPlaces(views);
     });
   }
 
