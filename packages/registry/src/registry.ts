@@ -31,8 +31,9 @@ import { type RegistryOptionsInput, resolveRegistryOptions } from './options/reg
 import { createRegistryMetrics } from './telemetry/registry-metrics.ts';
 import { commitDocuments, type DocumentChange } from './write/commit-documents.ts';
 import { createDocuments } from './write/documents.ts';
-import { InstanceWriter, mergeLabels, notFound } from './write/instance-writer.ts';
+import { InstanceWriter, notFound } from './write/instance-writer.ts';
 import { KeyLock } from './write/key-lock.ts';
+import { mergeLabels } from './write/merge-changes.ts';
 import { createNamespaces } from './write/namespaces.ts';
 import {
   validatePolicy,
@@ -101,7 +102,9 @@ export async function createRegistry(
     probes: deps.probes,
     onChanged: (key) => reconciler.mark([key]),
   });
+  const lock = new KeyLock();
   const reconciler = createHealthReconciler({
+    lock,
     options: () => options,
     catalogue,
     leases,
@@ -113,7 +116,6 @@ export async function createRegistry(
     metrics,
   });
   const exclusive = new ExclusiveController({ catalogue, store, clock, random, logger, metrics });
-  const lock = new KeyLock();
   /** Whether it counted as lost until now. */
   const renewed = (key: string): boolean => {
     if (leases.renew(key) !== 'returned') return false;

@@ -17,6 +17,12 @@ import { placeHash } from './place-index.ts';
 import { ShapeBook } from './registration-shape.ts';
 import { ServiceState } from './service-state.ts';
 
+/** Why an instance is removed as it is in `record`: of several that are with the store, it takes one that knew it as it was. */
+export interface AnnouncedRemoval {
+  readonly reason: DeregisterReason;
+  readonly record: InstanceRecord;
+}
+
 /** Everything the catalogue holds, before anybody reads it: changed by `ChangeApplier` only. */
 export class CatalogueState {
   readonly webhooks = new DocumentShelf<Webhook>(decodeWebhook);
@@ -27,6 +33,8 @@ export class CatalogueState {
   readonly terms = new Map<string, StoredTerm & { readonly revision: Revision }>();
   readonly shapes = new ShapeBook();
   readonly records = new Map<string, InstanceRecord>();
+  /** Keys of instances whose address another one holds: not in any view, and about to be removed. */
+  readonly hidden = new Set<string>();
   readonly intents = new Map<string, { readonly intent: Intent; readonly revision: Revision }>();
   readonly services = new Map<string, ServiceState>();
   /** Views of services that are gone, oldest first. */
@@ -34,7 +42,8 @@ export class CatalogueState {
   readonly namespaces = new Map<string, Revision>();
   /** Keys whose stored value could not be read, with its revision. */
   readonly damaged = new Map<string, Revision>();
-  readonly removalReasons = new Map<string, DeregisterReason>();
+  /** Removals that are with the store, by key. */
+  readonly removals = new Map<string, AnnouncedRemoval[]>();
   protectedServices = 0;
   /** Lowest revision `viewsSince` still answers. */
   watchHorizon: Revision = 0;

@@ -1,8 +1,9 @@
 import type { CatalogueUpdate, Change, Registration } from '@portolan/core';
 import { NO_LOGGER } from '@portolan/core';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeRegistration } from '../codec/registration-codec.ts';
-import { encodeStatus } from '../codec/status-codec.ts';
+import { encodeIntent, encodeStatus } from '../codec/status-codec.ts';
 import { Catalogue } from './catalogue.ts';
 
 function aRegistration(id: string, more: Partial<Registration> = {}): Registration {
@@ -63,6 +64,30 @@ describe('catalogue', () => {
     catalogue.apply([{ key: 'instance/default/i2', revision: 4 }]);
     expect(view?.instances).toHaveLength(3);
     expect(catalogue.view(WEB)?.instances).toHaveLength(2);
+  });
+
+  it('is the same in whatever order and batches it is loaded', () => {
+    const intent = put('intent/default/i1', 4, encodeIntent({ enabled: false }));
+    const health = { status: 'critical', reason: 'r', protected: false, checks: {} } as const;
+    const status = put('status/default/i1', 3, encodeStatus(health));
+    const changes = [instance('i1', 1), instance('i2', 2), status, intent];
+    const entries = changes.flatMap(({ entry }) => entry ?? []);
+    const expected = { status: 'critical', intent: { enabled: false }, modifyRevision: 4 };
+    fc.assert(
+      fc.property(
+        fc.shuffledSubarray(entries, { minLength: entries.length }),
+        fc.nat(entries.length),
+        (order, cut) => {
+          const { catalogue } = aCatalogue();
+          const loading = catalogue.load();
+          loading.take(order.slice(0, cut));
+          for (const entry of order.slice(cut)) loading.take([entry]);
+          loading.end(4);
+          expect(catalogue.view(WEB)?.instances[0]).toMatchObject(expected);
+          expect(catalogue.view(WEB)?.count).toBe(2);
+        },
+      ),
+    );
   });
 
   it('wakes the watchers of a service only for that service', () => {
@@ -139,7 +164,8 @@ describe('catalogue', () => {
     catalogue.apply([instance('i1', 1), instance('i2', 2)]);
     const status = { status: 'critical', reason: '', protected: false, checks: {} } as const;
     catalogue.apply([put('status/default/i1', 3, encodeStatus(status))]);
-    catalogue.announceRemoval('instance/default/i2', 'expired');
+    const record = catalogue.record('instance/default/i2');
+    if (record) catalogue.announceRemoval({ record, reason: 'expired' });
     catalogue.apply([{ key: 'instance/default/i2', revision: 4 }]);
     expect(catalogue.events.horizon).toBe(1);
     expect(catalogue.events.since(0)).toBeUndefined();

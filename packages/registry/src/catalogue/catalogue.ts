@@ -3,7 +3,6 @@ import {
   type CatalogueUpdate,
   type Change,
   DEFAULT_INTENT,
-  type DeregisterReason,
   type Entry,
   type ExclusiveTerm,
   type Instance,
@@ -23,7 +22,7 @@ import {
   type Webhook,
 } from '@portolan/core';
 import { intentKey, refKey } from '../codec/keys.ts';
-import { CatalogueState } from './catalogue-state.ts';
+import { type AnnouncedRemoval, CatalogueState } from './catalogue-state.ts';
 import { CatalogueSubscribers } from './catalogue-subscribers.ts';
 import { type Batch, ChangeApplier, newBatch } from './change-applier.ts';
 import type { DocumentShelf } from './document-shelf.ts';
@@ -168,13 +167,22 @@ export class Catalogue implements CatalogueReader {
     this.reached.advance(this.#revision);
   }
 
-  /** Says why a coming deletion happens; a deletion nobody announced was requested. */
-  announceRemoval(key: string, reason: DeregisterReason): void {
-    this.#state.removalReasons.set(key, reason);
+  /** Says why a deletion happens that is now given to the store; one that nobody announced was requested, elsewhere. */
+  announceRemoval(removal: AnnouncedRemoval): void {
+    const { removals } = this.#state;
+    const { key } = removal.record;
+    const announced = removals.get(key);
+    if (announced) announced.push(removal);
+    else removals.set(key, [removal]);
   }
 
-  forgetRemoval(key: string): void {
-    this.#state.removalReasons.delete(key);
+  /** Takes an announcement back: the store did not take the deletion. */
+  forgetRemoval(removal: AnnouncedRemoval): void {
+    const { removals } = this.#state;
+    const { key } = removal.record;
+    const left = removals.get(key)?.filter((one) => one !== removal) ?? [];
+    if (left.length > 0) removals.set(key, left);
+    else removals.delete(key);
   }
 
   record(key: string): InstanceRecord | undefined {
@@ -185,8 +193,14 @@ export class Catalogue implements CatalogueReader {
     return this.#state.records.get(refKey(ref))?.instance;
   }
 
-  records(): Iterable<InstanceRecord> {
-    return this.#state.records.values();
+  *records(): Generator<InstanceRecord> {
+    const { hidden, records } = this.#state;
+    for (const record of records.values()) if (!hidden.has(record.key)) yield record;
+  }
+
+  /** Whether another instance holds its address, so that it is shown to nobody and about to be removed. */
+  isHidden(key: string): boolean {
+    return this.#state.hidden.has(key);
   }
 
   /** `namespace/id` of the instance at an address of a service. */

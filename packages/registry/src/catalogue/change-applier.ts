@@ -33,8 +33,8 @@ export interface Batch {
   /** Of the group being applied. */
   revision: Revision;
   silent: boolean;
-  /** While loading: what came before its instance, by key. */
-  readonly early: Map<string, InstanceTouch>;
+  /** While loading: a status that came before its instance, by key. */
+  readonly early: Map<string, Entry>;
 }
 
 export interface ChangeApplierDeps {
@@ -125,7 +125,7 @@ export class ChangeApplier {
         const term = this.#state.exclusiveTerm(key);
         if (!state || (!state.exclusive && !term)) return;
         state.exclusive = term;
-        for (const key of state.members()) touchOf(touches, key);
+        for (const member of state.members()) touchOf(touches, member);
         batch.touched.set(key, state);
         return;
       }
@@ -164,14 +164,20 @@ export class ChangeApplier {
 
   #remove(key: string, batch: Batch): void {
     const before = this.#state.records.get(key);
-    const announced = this.#state.removalReasons.get(key);
-    this.#state.removalReasons.delete(key);
+    const announced = this.#state.removals.get(key);
+    this.#state.removals.delete(key);
     if (!before) return;
     this.#state.records.delete(key);
     this.#state.shapes.release(before.shape);
-    const state = this.#state.serviceOf(before.service);
-    this.#leaveService(state, before, batch);
-    const reason = announced ?? 'requested';
+    if (!this.#state.hidden.delete(key)) {
+      this.#leaveService(this.#state.serviceOf(before.service), before, batch);
+    }
+    const taken = announced?.find(
+      ({ record }) =>
+        record.registrationRevision === before.registrationRevision &&
+        record.statusRevision === before.statusRevision,
+    );
+    const reason = taken?.reason ?? 'requested';
     this.#record(batch, { key, before, after: undefined }, reason);
   }
 
@@ -179,10 +185,11 @@ export class ChangeApplier {
     const before = this.#state.records.get(key);
     const entry = touch.registration;
     if (!before && !entry) {
-      if (batch.silent) batch.early.set(key, touch);
+      if (batch.silent && touch.status) batch.early.set(key, touch.status);
       return;
     }
-    if (batch.early.size > 0) this.#addEarly(key, touch, batch);
+    const early = batch.early.get(key);
+    if (early && batch.early.delete(key)) touch.status ??= early;
     let after: InstanceRecord;
     try {
       after = this.#nextRecord(key, before, touch);
@@ -194,44 +201,41 @@ export class ChangeApplier {
     this.#state.records.set(key, after);
     if (before && entry) this.#state.shapes.release(before.shape);
     const state = this.#state.serviceOf(after.service);
-    if (before && before.service !== state.key) {
-      this.#leaveService(this.#state.serviceOf(before.service), before, batch);
-      state.change(undefined, after);
+    let shown = this.#state.hidden.has(key) ? undefined : before;
+    if (shown && shown.service !== state.key) {
+      this.#leaveService(this.#state.serviceOf(shown.service), shown, batch);
+      shown = undefined;
+    } else if (shown) state.places.remove(shown.place, key);
+    const other = this.#holderOf(state, after);
+    if (other && !takesOver(after, other)) {
+      batch.displaced.push(key);
+      this.#state.hidden.add(key);
+      state.change(shown, undefined);
     } else {
-      if (before) state.places.remove(before.place, key);
-      state.change(before, after);
-    }
-    const holder = this.#holderOf(state, after);
-    if (holder === undefined) state.places.add(after.place, key);
-    else if (this.#displace(holder, after, batch)) {
-      state.places.remove(after.place, holder);
+      if (other) this.#hide(other, state, batch);
+      this.#state.hidden.delete(key);
+      state.change(shown, after);
       state.places.add(after.place, key);
     }
     batch.touched.set(state.id, state);
     this.#record(batch, { key, before, after }, 'moved');
   }
 
-  #addEarly(key: string, touch: InstanceTouch, batch: Batch): void {
-    const early = batch.early.get(key);
-    if (!early) return;
-    batch.early.delete(key);
-    if (early.status && touch.status === undefined) touch.status = early.status;
-  }
-
-  /** Two processes raced for one address: the higher revision wins, the same for everybody. Whether that is the new one. */
-  #displace(holder: string, after: InstanceRecord, batch: Batch): boolean {
-    const other = this.#state.records.get(holder);
-    const isNewer = !other || other.registrationRevision <= after.registrationRevision;
-    batch.displaced.push(isNewer ? holder : after.key);
-    return isNewer;
-  }
-
   /** Who else stands at its address and port. Only where the hash finds somebody do addresses have to be looked at. */
-  #holderOf(state: ServiceState, after: InstanceRecord): string | undefined {
+  #holderOf(state: ServiceState, after: InstanceRecord): InstanceRecord | undefined {
     if (state.places.at(after.place).length === 0) return undefined;
-    const { address, port } = after;
-    const holder = this.#state.occupant(state, address, port);
-    return holder === after.key ? undefined : holder;
+    const holder = this.#state.occupant(state, after.address, after.port);
+    return holder === undefined || holder === after.key
+      ? undefined
+      : this.#state.records.get(holder);
+  }
+
+  /** Two processes raced for one address, and it lost: nobody is shown it any more, and it is to be removed. */
+  #hide(record: InstanceRecord, state: ServiceState, batch: Batch): void {
+    batch.displaced.push(record.key);
+    this.#state.hidden.add(record.key);
+    state.places.remove(record.place, record.key);
+    state.change(record, undefined);
   }
 
   #nextRecord(
@@ -325,4 +329,10 @@ function touchOf(touches: Map<string, InstanceTouch>, key: string): InstanceTouc
     touches.set(key, touch);
   }
   return touch;
+}
+
+/** The same for everybody: one that is heard wins over one that is only kept, else the higher revision. */
+function takesOver(after: InstanceRecord, other: InstanceRecord): boolean {
+  if (after.protected !== other.protected) return other.protected;
+  return other.registrationRevision <= after.registrationRevision;
 }

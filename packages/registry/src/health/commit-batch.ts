@@ -1,12 +1,14 @@
 import type { Revision, Store } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
+import type { KeyLock } from '../write/key-lock.ts';
 import type { Transition } from './transition.ts';
 
 export interface CommitBatchDeps {
   readonly catalogue: Catalogue;
   readonly store: Pick<Store, 'commit'>;
   readonly metrics: RegistryMetrics;
+  readonly lock: KeyLock;
 }
 
 /** Collects transitions into commits of bounded size, one after the other, so that callers' writes get in between. */
@@ -15,6 +17,8 @@ export class CommitBatch {
   readonly #size: number;
   readonly #onConflict: (key: string) => void;
   #pending: (() => Transition | undefined)[] = [];
+  /** What has to be held while the pending ones are made and written. */
+  #locks: string[] = [];
   #closed = false;
   #release: () => void = () => undefined;
   /** Whose removal is with the store now, and when that is decided. */
@@ -29,14 +33,29 @@ export class CommitBatch {
   }
 
   /** Undefined while there is room: a promise for each instance would be most of the cost of a storm. */
-  add(make: () => Transition | undefined): Promise<void> | undefined {
+  add(
+    make: () => Transition | undefined,
+    locks: readonly string[] = [],
+  ): Promise<void> | undefined {
+    this.#locks.push(...locks);
     return this.#pending.push(make) >= this.#size ? this.flush() : undefined;
   }
 
-  /** Looks again at each before it is written: a heartbeat that came meanwhile wins. */
+  /** Looks again at each before it is written: a heartbeat, or a registration, that came meanwhile wins. */
   async flush(): Promise<void> {
     const making = this.#pending;
+    const locks = this.#locks;
     this.#pending = [];
+    this.#locks = [];
+    const release = locks.length > 0 ? await this.#deps.lock.acquire(locks) : undefined;
+    try {
+      await this.#write(making);
+    } finally {
+      release?.();
+    }
+  }
+
+  async #write(making: readonly (() => Transition | undefined)[]): Promise<void> {
     let transitions = making.map((make) => make()).filter((made) => made !== undefined);
     while (transitions.length > 0 && !this.#closed) {
       const lost = await this.#commit(transitions);
@@ -69,9 +88,11 @@ export class CommitBatch {
   /** The transition that another write was faster than; then nothing of the batch was written. */
   async #commit(transitions: readonly Transition[]): Promise<Transition | undefined> {
     const { catalogue, store, metrics } = this.#deps;
-    const removed = transitions.filter((transition) => transition.removal !== undefined);
-    for (const { key, removal: reason } of removed)
-      if (reason) catalogue.announceRemoval(key, reason);
+    const removed = transitions.flatMap(({ key, removal: reason }) => {
+      const record = reason && catalogue.record(key);
+      return record ? [{ key, reason, record }] : [];
+    });
+    for (const removal of removed) catalogue.announceRemoval(removal);
     let written = false;
     let decide = (): void => undefined;
     if (removed.length > 0) {
@@ -92,14 +113,14 @@ export class CommitBatch {
       }
       written = true;
       await this.#visible(result.revision);
-      for (const { removal: reason } of removed) {
+      for (const { reason } of removed) {
         if (reason === 'expired' || reason === 'check') metrics.removed(reason);
       }
       return undefined;
     } finally {
       this.#removing = undefined;
       decide();
-      if (!written) for (const { key } of removed) catalogue.forgetRemoval(key);
+      if (!written) for (const removal of removed) catalogue.forgetRemoval(removal);
     }
   }
 }

@@ -14,6 +14,8 @@ import { encodeProtection } from '../codec/status-codec.ts';
 import type { RegistryOptions } from '../options/registry-options.ts';
 import { EVICTION_STEP_MS } from '../protection/mass-loss.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
+import type { KeyLock } from '../write/key-lock.ts';
+import { idLock, placeLock } from '../write/lock-keys.ts';
 import { CommitBatch } from './commit-batch.ts';
 import { byService, judgeService } from './judge-services.ts';
 import { ServiceHealth } from './service-health.ts';
@@ -38,6 +40,8 @@ export interface HealthReconcilerDeps extends HealthFacts {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: RegistryMetrics;
+  /** The writers': what is put back must not come into the way of who registers there now. */
+  readonly lock: KeyLock;
 }
 
 /** Turns what leases and checks found out into commits: deletions and status changes, judged per service. */
@@ -204,7 +208,8 @@ class Reconciler implements HealthReconciler {
       }
       for (const [key, record] of health.saved) {
         if (catalogue.record(key)) continue;
-        const full = batch.add(() => restoration(record, catalogue));
+        const locks = [idLock(key), placeLock(record.instance)];
+        const full = batch.add(() => restoration(record, catalogue), locks);
         if (full) await full;
       }
       const full = batch.add(() => this.#protection(id, health));
@@ -212,16 +217,15 @@ class Reconciler implements HealthReconciler {
     }
     for (const key of this.#displaced) {
       const full = batch.add(() => {
-        const record = catalogue.record(key);
-        if (!record) return undefined;
-        const { service, address, port } = record.instance;
-        if (catalogue.occupant(service, address, port) === key) return undefined;
-        return removal(record, 'superseded', this.#deps);
+        const record = this.#displacedRecord(key);
+        return record && removal(record, 'superseded', this.#deps);
       });
       if (full) await full;
     }
     await batch.flush();
-    this.#displaced.clear();
+    for (const key of this.#displaced) {
+      if (!this.#displacedRecord(key)) this.#displaced.delete(key);
+    }
     for (const [id, health] of this.#services) {
       health.saved.clear();
       if (health.isIdle) this.#services.delete(id);
@@ -229,6 +233,15 @@ class Reconciler implements HealthReconciler {
     this.#batch = undefined;
     if (batch.conflicts > 0) this.#wanted = true;
     return batch.conflicts > 0;
+  }
+
+  /** Undefined once it is gone, or has an address of its own. */
+  #displacedRecord(key: string): InstanceRecord | undefined {
+    const { catalogue } = this.#deps;
+    const record = catalogue.record(key);
+    if (!record) return undefined;
+    const { service, address, port } = record.instance;
+    return catalogue.occupant(service, address, port) === key ? undefined : record;
   }
 
   /** Lost only after its service was judged: it is marked, and comes with the next turn. */

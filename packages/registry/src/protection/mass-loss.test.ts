@@ -48,6 +48,14 @@ describe('mass-loss protection', () => {
     expect(onLosses(evicting, second, OPTIONS).state.mode).toBe('protected');
   });
 
+  it('gives up what is kept when it is switched off, step by step, and keeps nothing more', () => {
+    const off = { ...OPTIONS, enabled: false };
+    const now = { nowMs: 1_000, healthy: 2, kept: 30 };
+    expect(onTime(PROTECTED, now, off)).toMatchObject({ state: { mode: 'evicting' }, evict: 3 });
+    const more = { nowMs: 1_000, count: 2, healthy: 2, lostBefore: 0 };
+    expect(onLosses(PROTECTED, more, off)).toEqual({ state: PROTECTED, keep: false });
+  });
+
   it('leaves when nobody is kept any more', () => {
     const now = { nowMs: 1, healthy: 5, kept: 0 };
     expect(onTime(PROTECTED, now, OPTIONS).state).toEqual(NORMAL);

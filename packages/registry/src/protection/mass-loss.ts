@@ -33,7 +33,8 @@ export function onLosses(
   { nowMs, count, healthy, lostBefore }: Losses,
   options: ProtectionOptions,
 ): LossVerdict {
-  if (!options.enabled) return { state: NORMAL, keep: false };
+  // What is kept already is given up by and by.
+  if (!options.enabled) return { state, keep: false };
   if (state.mode === 'protected') return { state: { ...state, lastChangeMs: nowMs }, keep: true };
   const baseline = healthy + lostBefore;
   const isMass =
@@ -63,7 +64,8 @@ export function onTime(
     const enoughReturned = now.kept <= (now.kept + now.healthy) * options.maxLossShare * 0.5;
     const isOld = now.nowMs - next.sinceMs >= options.maxDurationMs;
     const isSteady = now.healthy > 0 && now.nowMs - next.lastChangeMs >= options.steadyMs;
-    if (!enoughReturned && !isOld && !isSteady) return { state, evict: 0 };
+    const isBelieved = !options.enabled || enoughReturned || isOld || isSteady;
+    if (!isBelieved) return { state, evict: 0 };
     next = { mode: 'evicting', sinceMs: next.sinceMs, nextEvictionMs: now.nowMs };
   }
   if (now.nowMs < next.nextEvictionMs) return { state: next, evict: 0 };

@@ -8,6 +8,7 @@ import {
   type RegistrationInput,
   type ServiceKey,
   type ServiceView,
+  type Store,
 } from '@portolan/core';
 import { MemoryStore, seededRandom, TurnableClock } from '@portolan/testing';
 import { Catalogue } from '../catalogue/catalogue.ts';
@@ -18,24 +19,29 @@ export const WEB: ServiceKey = { namespace: 'default', group: 'default', name: '
 export const CALLER = { trusted: false };
 export const LEASE = { ttlMs: 10_000, heartbeatMs: 3_000 };
 
-export interface World {
+export interface World<S extends Store = MemoryStore> {
   readonly registry: LocalRegistry;
   readonly clock: TurnableClock;
-  readonly store: MemoryStore;
+  readonly store: S;
   /** Ports whose probes fail. */
   readonly sick: Set<number>;
 }
 
 /** A registry on a turned clock; given a store and a clock, another one on the same. */
-export async function aWorld(
-  given: {
-    readonly store?: MemoryStore;
-    readonly clock?: TurnableClock;
-    readonly options?: RegistryOptionsInput;
-    readonly seed?: number;
-  } = {},
-): Promise<World> {
-  const { store = new MemoryStore(), clock = new TurnableClock(), options = {} } = given;
+export async function aWorld(given: Partial<WorldOptions<MemoryStore>> = {}): Promise<World> {
+  return aWorldOn({ store: new MemoryStore(), ...given });
+}
+
+export interface WorldOptions<S extends Store> {
+  readonly store: S;
+  readonly clock?: TurnableClock;
+  readonly options?: RegistryOptionsInput;
+  readonly seed?: number;
+}
+
+/** The same over any store. */
+export async function aWorldOn<S extends Store>(given: WorldOptions<S>): Promise<World<S>> {
+  const { store, clock = new TurnableClock(), options = {} } = given;
   const sick = new Set<number>();
   const probe: HealthProbe = {
     kind: 'tcp',
@@ -88,7 +94,7 @@ export function ref(at: number): { readonly namespace: string; readonly id: stri
  * revisions that became durable together.
  */
 export async function everyView(
-  store: MemoryStore,
+  store: Store,
   service: ServiceKey = WEB,
 ): Promise<readonly ServiceView[]> {
   const catalogue = new Catalogue(
@@ -105,12 +111,12 @@ export async function everyView(
   };
   if (store.revision === 0) return views;
   for await (const changes of store.watch('', 0, aborting.signal)) {
-    for (let from = 0; from < changes.length; ) {
-      const to = changes.findIndex(({ revision }) => revision > (changes[from]?.revision ?? 0));
-      take(changes.slice(from, to < 0 ? changes.length : to));
-      from = to < 0 ? changes.length : to;
+    for (let at = 0; at < changes.length; ) {
+      const next = changes.findIndex(({ revision }) => revision > (changes[at]?.revision ?? 0));
+      take(changes.slice(at, next < 0 ? changes.length : next));
+      at = next < 0 ? changes.length : next;
     }
-    aborting.abort();
+    if (catalogue.revision >= store.revision) aborting.abort();
   }
   return views;
 }

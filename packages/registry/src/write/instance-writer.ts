@@ -2,10 +2,10 @@ import {
   type BatchItem,
   type Clock,
   DEFAULT_INTENT,
+  type DeregisterReason,
   type Guard,
   type Instance,
   type InstanceRef,
-  type Intent,
   type IntentPatch,
   isRegistryError,
   type Op,
@@ -17,7 +17,6 @@ import {
   RegistryError,
   type Revision,
   type Store,
-  serviceId,
   type WriteContext,
 } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
@@ -29,8 +28,12 @@ import { encodeRegistration } from '../codec/registration-codec.ts';
 import { encodeIntent, encodeStatus } from '../codec/status-codec.ts';
 import { declareExclusive, hasToDeclare } from '../exclusive/declare-exclusive.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
+import { commitWrite } from './commit-write.ts';
 import type { KeyLock } from './key-lock.ts';
-import { isSameLabels, isSameRegistration, keepsHealth } from './same-registration.ts';
+import { idLock, placeLock } from './lock-keys.ts';
+import { lockRegistrations } from './lock-registrations.ts';
+import { mergeIntent, mergeLabels } from './merge-changes.ts';
+import { isSameRegistration, keepsHealth } from './same-registration.ts';
 import { checkLabels, toRegistration, type ValidationDeps } from './validate-registration.ts';
 
 const MAX_TRIES = 8;
@@ -85,7 +88,7 @@ export class InstanceWriter {
     inputs: readonly RegistrationInput[],
     context: WriteContext,
   ): Promise<readonly BatchItem<RegisterOutcome>[]> {
-    const { lock, metrics } = this.#deps;
+    const { metrics } = this.#deps;
     const results: (BatchItem<RegisterOutcome> | undefined)[] = [];
     const valid: ValidItem[] = [];
     for (const [at, input] of inputs.entries()) {
@@ -103,12 +106,9 @@ export class InstanceWriter {
         results[at] = { ok: false, error };
       }
     }
-    const keys = new Set<string>();
-    for (const { registration } of valid) {
-      keys.add(`id ${refOf(registration)}`);
-      keys.add(placeOf(registration));
-    }
-    const release = await lock.acquire([...keys]);
+    const { catalogue, lock } = this.#deps;
+    const registrations = valid.map(({ registration }) => registration);
+    const release = await lockRegistrations(registrations, catalogue, lock);
     try {
       await this.#registerLocked(valid, results);
     } finally {
@@ -156,6 +156,7 @@ export class InstanceWriter {
         ops: removalOps(record, this.#deps.catalogue),
         // A health that was written meanwhile must not outlive its instance.
         guards: recordGuards(record, this.#deps.catalogue),
+        removal: 'requested',
       };
     });
     return removed ?? notFound(ref);
@@ -218,7 +219,7 @@ export class InstanceWriter {
     valid: readonly ValidItem[],
     results: (BatchItem<RegisterOutcome> | undefined)[],
   ): Promise<void> {
-    const { catalogue, store, metrics } = this.#deps;
+    const { catalogue, metrics } = this.#deps;
     for (let tries = 1; ; tries++) {
       const plans: { readonly at: number; readonly plan: Plan }[] = [];
       const ops = new Map<string, Op>();
@@ -236,7 +237,14 @@ export class InstanceWriter {
       }
       let revision = catalogue.revision;
       if (ops.size > 0) {
-        const committed = await store.commit([...ops.values()], [...guards.values()]);
+        const removals = plans.flatMap(({ plan: { superseded, registration } }) => {
+          if (superseded === undefined) return [];
+          const { namespace } = registration.service;
+          const record = catalogue.record(refKey({ namespace, id: superseded }));
+          return record ? [{ record, reason: 'superseded' as const }] : [];
+        });
+        const write = { ops: [...ops.values()], guards: [...guards.values()] };
+        const committed = await commitWrite(this.#deps, write, removals);
         if (!committed.ok) {
           if (tries >= MAX_TRIES) throw busy();
           // Somebody else's write came first: wait until it is visible here, then decide anew.
@@ -270,10 +278,11 @@ export class InstanceWriter {
       registeredAtMs: before?.registeredAtMs ?? clock.wallNow(),
     };
     const declares = exclusive && hasToDeclare(given.service, catalogue);
-    if (before && !declares && isSameRegistration(before, registration)) {
+    const isShown = !catalogue.isHidden(key);
+    if (before && isShown && !declares && isSameRegistration(before, registration)) {
       return { key, registration, before: record, changed: false, created: false };
     }
-    const place = placeOf(given);
+    const place = placeLock(given);
     const planned = overlay.bySlot.get(place);
     const holder = planned ?? catalogue.occupant(given.service, given.address, given.port);
     const superseded = holder === undefined || holder === key ? undefined : holder;
@@ -299,7 +308,6 @@ export class InstanceWriter {
       if (other) {
         for (const op of removalOps(other, catalogue)) ops.set(op.key, op);
         for (const guard of recordGuards(other, catalogue)) guards.set(guard.key, guard);
-        catalogue.announceRemoval(superseded, 'superseded');
       } else {
         ops.delete(superseded);
       }
@@ -328,20 +336,25 @@ export class InstanceWriter {
   /** One compare-and-swap on an instance that exists; `decide` gives undefined when nothing would change. */
   async #change(
     ref: InstanceRef,
-    decide: (
-      record: InstanceRecord,
-    ) => { readonly ops: readonly Op[]; readonly guards: readonly Guard[] } | undefined,
+    decide: (record: InstanceRecord) =>
+      | {
+          readonly ops: readonly Op[];
+          readonly guards: readonly Guard[];
+          readonly removal?: DeregisterReason;
+        }
+      | undefined,
   ): Promise<Instance> {
-    const { catalogue, lock, store } = this.#deps;
+    const { catalogue, lock } = this.#deps;
     const key = refKey(ref);
-    const release = await lock.acquire([`id ${key}`]);
+    const release = await lock.acquire([idLock(key)]);
     try {
       for (let tries = 1; ; tries++) {
         const record = catalogue.record(key);
         if (!record) return notFound(ref);
         const write = decide(record);
         if (!write) return record.instance;
-        const committed = await store.commit(write.ops, write.guards);
+        const removals = write.removal ? [{ record, reason: write.removal }] : [];
+        const committed = await commitWrite(this.#deps, write, removals);
         if (committed.ok) {
           await catalogue.reached.wait(committed.revision);
           return catalogue.record(key)?.instance ?? record.instance;
@@ -386,32 +399,6 @@ export function toStored(instance: Instance): Registration {
   return { ...base, registeredAtMs, ...(lease === undefined ? {} : { lease }) };
 }
 
-/** Merges labels key by key; null removes. */
-export function mergeLabels(
-  present: Readonly<Record<string, string>>,
-  changes: Readonly<Record<string, string | null>> | undefined,
-): Readonly<Record<string, string>> {
-  if (!changes) return present;
-  const merged: Record<string, string> = { ...present };
-  for (const key of Object.keys(changes)) {
-    const value = changes[key];
-    if (value === null || value === undefined) delete merged[key];
-    else if (key !== '__proto__') merged[key] = value;
-  }
-  return isSameLabels(present, merged) ? present : merged;
-}
-
-function mergeIntent(present: Intent, patch: IntentPatch): Intent {
-  const weight = patch.weight === undefined ? present.weight : (patch.weight ?? undefined);
-  const maintenance =
-    patch.maintenance === undefined ? present.maintenance : (patch.maintenance ?? undefined);
-  return {
-    enabled: patch.enabled ?? present.enabled,
-    ...(weight === undefined ? {} : { weight }),
-    ...(maintenance === undefined ? {} : { maintenance }),
-  };
-}
-
 function removalOps(record: InstanceRecord, catalogue: Catalogue): Op[] {
   const ops: Op[] = [{ type: 'delete', key: record.key }];
   if (record.stored || catalogue.damaged.has(statusKey(record.key)))
@@ -421,14 +408,6 @@ function removalOps(record: InstanceRecord, catalogue: Catalogue): Op[] {
 
 function refOf(registration: Pick<Registration, 'id' | 'service'>): string {
   return refKey({ namespace: registration.service.namespace, id: registration.id });
-}
-
-function placeOf({
-  service,
-  address,
-  port,
-}: Pick<Registration, 'service' | 'address' | 'port'>): string {
-  return `${serviceId(service)} ${address}|${port}`;
 }
 
 function asRegistered({ key, registration, before }: Plan, revision: Revision): Instance {
