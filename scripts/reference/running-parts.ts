@@ -10,7 +10,10 @@ import { createGateway } from '@portolan/gateway';
 import { createRegistry, saveSnapshot } from '@portolan/registry';
 import { MemoryStore, seededRandom, TurnableClock } from '@portolan/testing';
 import { readVersion } from '../../packages/server/src/cli/version.ts';
-import { compileControlLimits } from '../../packages/server/src/config/compile-config.ts';
+import {
+  compileControlLimits,
+  compileControlOverload,
+} from '../../packages/server/src/config/compile-config.ts';
 import { DEFAULTS } from '../../packages/server/src/config/defaults.ts';
 import { configSchema } from '../../packages/server/src/config/schema.ts';
 import { createControlListener } from '../../packages/server/src/control/control-listener.ts';
@@ -108,7 +111,14 @@ export async function askRunningParts(): Promise<RunningParts> {
   const store = new MemoryStore();
   const deps = { clock, random, logger, metrics, addressPolicy };
 
-  createControlListener({ limits: compileControlLimits(config), allowedHosts: [] }, deps);
+  createControlListener(
+    {
+      limits: compileControlLimits(config),
+      allowedHosts: [],
+      overload: compileControlOverload(config),
+    },
+    deps,
+  );
   const registry = await createRegistry({}, { ...deps, store, probes: [] });
   const gateway = createGateway({}, { ...deps, catalogue: registry, resolve: async () => [] });
   await noteMirror();
@@ -120,6 +130,7 @@ export async function askRunningParts(): Promise<RunningParts> {
       registry,
       clock,
       logger,
+      metrics,
       status: () => ({}),
       snapshot: {
         save: () => saveSnapshot(store, { createdAt: '' }),

@@ -4,12 +4,14 @@ import {
   type Counter,
   type Histogram,
   type HttpProtocolAdapter,
+  type HttpRoute,
   isRegistryError,
   type LabelledMetric,
   type Logger,
   type Metrics,
   type Random,
   RegistryError,
+  type RequestClass,
 } from '@portolan/core';
 import {
   canonicalTarget,
@@ -19,15 +21,24 @@ import {
   type ServerExchange,
 } from '@portolan/http';
 import type { ListenAddress } from '../config/value-types.ts';
+import {
+  type AdmissionOptions,
+  type ControlAdmission,
+  createAdmission,
+  UNLIMITED,
+} from './admission.ts';
 import { answer, renderFault } from './answer.ts';
 import { createRequestIds, ExchangeRequest } from './control-request.ts';
 import { createHostGuard, type HostGuard } from './host-guard.ts';
 import { createRouteTable, type Resolution, type RouteTable } from './route-table.ts';
+import { createUpgradedSocket } from './upgraded-socket.ts';
 
 export interface ControlListenerOptions {
   readonly limits: Partial<HttpServerLimits>;
   /** See `control.allowedHosts`. */
   readonly allowedHosts: readonly string[];
+  /** See `control.overload`; absent: nothing is refused. */
+  readonly overload?: AdmissionOptions;
 }
 
 export interface ControlListenerDeps {
@@ -67,6 +78,7 @@ class ExchangeDispatcher implements ControlListener {
   readonly #closing = new AbortController();
   readonly #requests: LabelledMetric<Counter>;
   readonly #latency: Histogram;
+  readonly #admission: ControlAdmission;
   #hosts: HostGuard;
   #routes: RouteTable = createRouteTable([]);
   #fallback: HttpProtocolAdapter | undefined;
@@ -76,6 +88,7 @@ class ExchangeDispatcher implements ControlListener {
     this.#clock = deps.clock;
     this.#nextId = createRequestIds(Math.floor(deps.random() * 36 ** 6).toString(36));
     this.#hosts = createHostGuard(options.allowedHosts);
+    this.#admission = createAdmission(options.overload ?? UNLIMITED, deps);
     this.#requests = deps.metrics.counter({
       name: 'portolan_control_requests_total',
       help: 'Requests to the control port.',
@@ -136,6 +149,7 @@ class ExchangeDispatcher implements ControlListener {
   async close(timeoutMs: number): Promise<void> {
     this.#closing.abort();
     await this.#server.drain(timeoutMs);
+    this.#admission.close();
   }
 
   #begin(exchange: ServerExchange): void {
@@ -143,7 +157,7 @@ class ExchangeDispatcher implements ControlListener {
     if (!call) return;
     const { resolution, request } = call;
     if (resolution.kind !== 'route' || !exchange.hasBody) {
-      this.#answer(call);
+      if (resolution.kind !== 'route' || !this.#upgrade(call, resolution.route)) this.#answer(call);
       return;
     }
     const limitBytes = resolution.route.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES;
@@ -155,10 +169,15 @@ class ExchangeDispatcher implements ControlListener {
     exchange.readBody(limitBytes).then(
       (body) => {
         request.body = body;
+        call.heldBytes = body.length;
+        this.#admission.hold(body.length);
         this.#answer(call);
       },
       (error: unknown) => {
-        if (exchange.ended) return;
+        if (exchange.ended) {
+          this.#leave(call);
+          return;
+        }
         const known = error instanceof HttpProtocolError && error.code === 'BODY_TOO_LARGE';
         this.#send(call, this.#renderFault(call, known ? tooLarge(limitBytes) : error));
       },
@@ -180,8 +199,13 @@ class ExchangeDispatcher implements ControlListener {
       const requestId = this.#nextId(head.get('x-request-id'));
       const request = new ExchangeRequest(exchange, target, requestId, this.#closing.signal);
       const resolution = this.#routes.resolve(request.method, request.path);
-      call = { exchange, request, resolution, fallback, startedMs };
-      this.#hosts.check(head.hostName, head.method, head.get('origin'));
+      call = { exchange, request, resolution, fallback, startedMs, heldBytes: 0 };
+      // A page may read, but not switch to a protocol by which it could write.
+      const method = head.upgrade === undefined ? head.method : 'POST';
+      this.#hosts.check(head.hostName, method, head.get('origin'));
+      const kind = classOf(resolution);
+      this.#admission.enter(kind);
+      call.admitted = kind;
       return call;
     } catch (error) {
       if (call) this.#send(call, this.#renderFault(call, error));
@@ -192,6 +216,37 @@ class ExchangeDispatcher implements ControlListener {
       } else throw error;
       return undefined;
     }
+  }
+
+  /** Switches the connection to a protocol that the route speaks; false where none was asked for. */
+  #upgrade(call: Call, route: HttpRoute): boolean {
+    const { exchange, request } = call;
+    const wanted = exchange.head.upgrade;
+    if (wanted === undefined || !route.upgrade) return false;
+    const protocol = protocolsOf(wanted).find((each) => route.upgrade?.protocols.includes(each));
+    if (protocol === undefined) return false;
+    const taken = exchange.upgrade(protocol, fieldLinesOf(request.requestId));
+    if (!taken) return false;
+    this.#requests
+      .labels(call.resolution.adapter?.name ?? call.fallback.name, request.method, '101')
+      .inc();
+    this.#leave(call);
+    const connection = createUpgradedSocket({
+      ...taken,
+      remoteAddress: request.remoteAddress,
+      requestId: request.requestId,
+      shutdown: this.#closing.signal,
+      admission: this.#admission,
+    });
+    route.upgrade.begin(connection, protocol);
+    return true;
+  }
+
+  #leave(call: Call): void {
+    const { admitted } = call;
+    if (admitted === undefined) return;
+    call.admitted = undefined;
+    this.#admission.leave(admitted, call.heldBytes);
   }
 
   #answer(call: Call): void {
@@ -211,6 +266,7 @@ class ExchangeDispatcher implements ControlListener {
   }
 
   #send(call: Call, reply: ControlReply): void {
+    this.#leave(call);
     const { exchange, request, resolution, fallback } = call;
     const adapter = resolution.adapter ?? fallback;
     this.#requests.labels(adapter.name, request.method, String(reply.status)).inc();
@@ -250,6 +306,9 @@ interface Call {
   readonly resolution: Resolution;
   readonly fallback: HttpProtocolAdapter;
   readonly startedMs: number;
+  /** While the call counts as under way. */
+  admitted?: RequestClass | undefined;
+  heldBytes: number;
 }
 
 const PROBLEM_HEADERS = {
@@ -258,6 +317,22 @@ const PROBLEM_HEADERS = {
   'x-content-type-options': 'nosniff',
 };
 const TEXT_HEADERS = { 'content-type': 'text/plain; charset=utf-8' };
+
+/** What no route answers costs little: it is a read, whatever its method. */
+function classOf(resolution: Resolution): RequestClass {
+  if (resolution.kind !== 'route') return 'read';
+  const { admission, method } = resolution.route;
+  return admission ?? (method === 'GET' || method === 'HEAD' ? 'read' : 'write');
+}
+
+/** RFC 9110 §7.8: a list in the client's order of preference. */
+function protocolsOf(field: string): string[] {
+  return field.split(',').map((each) => each.trim().toLowerCase());
+}
+
+function fieldLinesOf(requestId: string): string {
+  return `x-request-id: ${requestId}\r\n`;
+}
 
 function tooLarge(limitBytes: number): RegistryError {
   const detail = `The body may have ${limitBytes} bytes at most here.`;

@@ -1,5 +1,5 @@
 import type { HttpProtocolAdapter } from '@portolan/core';
-import { compileControlLimits } from '../config/compile-config.ts';
+import { compileControlLimits, compileControlOverload } from '../config/compile-config.ts';
 import { createControlListener } from '../control/control-listener.ts';
 import { createSystemAdapter } from '../control/system-adapter.ts';
 import { bind } from '../lifecycle/bind.ts';
@@ -20,7 +20,11 @@ const CLOSE_LIMIT_MS = 5_000;
 export async function startControl(context: ServerContext): Promise<ControlPart> {
   const { config, metrics, readiness } = context;
   const listener = createControlListener(
-    { limits: compileControlLimits(config), allowedHosts: config.control.allowedHosts },
+    {
+      limits: compileControlLimits(config),
+      allowedHosts: config.control.allowedHosts,
+      overload: compileControlOverload(config),
+    },
     { ...context, logger: context.logger.child({ component: 'control' }) },
   );
   // A gateway of its own has no API.

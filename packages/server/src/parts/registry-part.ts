@@ -54,6 +54,7 @@ export async function startRegistry(
       registry,
       clock,
       logger: logger.child({ component: 'api' }),
+      metrics: context.metrics,
       status,
       snapshot: createSnapshotPort(store, { clock, logger }),
       explainer,

@@ -5,9 +5,11 @@ import {
   type HttpRoute,
   isRegistryError,
 } from '@portolan/core';
+import { type AgentTimes, DEFAULT_AGENT_TIMES } from '../agent/agent-connection.ts';
 import { jsonReply } from './json-reply.ts';
 import { toOpenApiDocument } from './openapi/openapi-document.ts';
 import type { Operation, RestContext, RestDeps } from './operation.ts';
+import { agentOperations } from './operations/agent.ts';
 import { applyOperations } from './operations/apply.ts';
 import { eventOperations } from './operations/events.ts';
 import { heartbeatOperations } from './operations/heartbeats.ts';
@@ -34,6 +36,8 @@ export interface RestAdapterOptions {
   readonly streamHeartbeatMs?: number;
   /** An event stream ends when more than this waits for its reader; default 1 MiB. */
   readonly streamBacklogBytes?: number;
+  /** Pings and time-outs of the agent protocol. */
+  readonly agentTimes?: Partial<AgentTimes>;
   /** Serialised views kept for the next reader; default 32 MiB. */
   readonly viewCacheBytes?: number;
 }
@@ -56,6 +60,7 @@ export function createRestAdapter(
   const operations = [
     ...instanceOperations(context),
     ...heartbeatOperations(context),
+    ...agentOperations(deps, { ...DEFAULT_AGENT_TIMES, ...options.agentTimes }),
     ...intentOperations(context),
     ...serviceOperations(context),
     ...eventOperations(context),
@@ -86,18 +91,23 @@ export function createRestAdapter(
     prefixes: [REST_BASE, '/register', '/heartbeat', '/openapi.json'],
     routes,
     renderError: (error, request) =>
-      toProblemReply(error, request.requestId, allowHeader(error, request.path, routes)),
+      toProblemReply(error, request.requestId, {
+        ...allowHeader(error, request.path, routes),
+        ...upgradeHeader(error, request.path, routes),
+      }),
   };
 }
 
 function toRoutes(operation: Operation): HttpRoute[] {
-  const { query = {}, body, method } = operation;
+  const { query = {}, body, method, admission, upgrade } = operation;
   const paths = [`${REST_BASE}${operation.path}`];
   if (operation.alias !== undefined) paths.push(operation.alias);
   return paths.map((path) => ({
     method,
     path,
     ...(body?.limitBytes === undefined ? undefined : { bodyLimitBytes: body.limitBytes }),
+    ...(admission === undefined ? undefined : { admission }),
+    ...(upgrade === undefined ? undefined : { upgrade }),
     handle(request: ControlRequest, params) {
       checkQuery(request.query, query);
       return operation.handle({ request, params });
@@ -117,6 +127,17 @@ function allowHeader(
     .filter((route) => matches(route.path, segments))
     .map(({ method }) => method);
   return methods.length === 0 ? {} : { allow: [...new Set(methods)].join(', ') };
+}
+
+/** RFC 9110 §15.5.22: a 426 says which protocols the path is spoken to by. */
+function upgradeHeader(
+  error: unknown,
+  path: string,
+  routes: readonly HttpRoute[],
+): Record<string, string> {
+  if (!isRegistryError(error) || error.code !== 'UPGRADE_REQUIRED') return {};
+  const protocols = routes.find((route) => route.path === path)?.upgrade?.protocols ?? [];
+  return protocols.length === 0 ? {} : { upgrade: protocols.join(', '), connection: 'upgrade' };
 }
 
 function matches(pattern: string, segments: readonly string[]): boolean {

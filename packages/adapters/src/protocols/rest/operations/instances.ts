@@ -1,11 +1,6 @@
-import {
-  isRegistryError,
-  type RegisterOutcome,
-  type RegistrationInput,
-  type ServiceView,
-} from '@portolan/core';
+import { isRegistryError, type RegistrationInput, type ServiceView } from '@portolan/core';
 import { requireValid, validate, validationError } from '../body/body-codec.ts';
-import { toInstanceDetailJson, toInstanceJson } from '../codecs/instance-json.ts';
+import { toInstanceDetailJson, toInstanceJson, toRegisterJson } from '../codecs/instance-json.ts';
 import { INSTANCE_FILTERS, toInstanceFilter } from '../instance-filter.ts';
 import { JSON_HEADERS, jsonReply } from '../json-reply.ts';
 import {
@@ -168,17 +163,6 @@ function fallbackOf(call: Call) {
   return {
     ...(namespace === undefined ? undefined : { namespace }),
     ...(group === undefined ? undefined : { group }),
-  };
-}
-
-function toRegisterJson(outcome: RegisterOutcome) {
-  return {
-    instance: toInstanceJson(outcome.instance),
-    created: outcome.created,
-    changed: outcome.changed,
-    superseded: outcome.superseded ?? null,
-    revision: outcome.instance.modifyRevision,
-    heartbeatMs: outcome.instance.lease?.heartbeatMs ?? null,
   };
 }
 
