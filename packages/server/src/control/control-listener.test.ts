@@ -163,6 +163,60 @@ it('does not answer under a rebound name', async () => {
   expect(reply).toMatch(/^HTTP\/1\.1 403 /);
 });
 
+describe('a route with another protocol', () => {
+  const said: string[] = [];
+  const upgraded: HttpRoute = {
+    method: 'GET',
+    path: '/other',
+    handle: () => ({ status: 426, headers: { upgrade: 'echo/1' } }),
+    upgrade: {
+      protocols: ['echo/1', 'echo/2'],
+      begin(connection, protocol) {
+        connection.write(new TextEncoder().encode(`${protocol} `));
+        connection.start({
+          onData: (piece) => void connection.write(piece),
+          onDrain: () => undefined,
+          onEnd: () => connection.end(),
+          onClosed: () => said.push('closed'),
+        });
+        connection.resume();
+      },
+    },
+  };
+  const ask = (fields: string, rest = '') =>
+    raw(`GET /other HTTP/1.1\r\nHost: localhost\r\n${fields}\r\n${rest}`);
+  beforeEach(() => {
+    said.length = 0;
+    listener.mount([adapter([upgraded])]);
+  });
+
+  it('is begun in the version that the client prefers of those it speaks, with what came early', async () => {
+    const reply = await ask('Connection: Upgrade\r\nUpgrade: echo/9, echo/2, echo/1\r\n', 'early');
+    expect(reply).toMatch(/^HTTP\/1\.1 101 /);
+    expect(reply.toLowerCase()).toContain('upgrade: echo/2\r\n');
+    expect(reply.slice(reply.indexOf('\r\n\r\n') + 4)).toBe('echo/2 early');
+    await expect.poll(() => said).toEqual(['closed']);
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['a version it does not speak', 'Upgrade: echo/9\r\nConnection: close, upgrade\r\n'],
+    ['a field that no Connection names', 'Upgrade: echo/1\r\n'],
+  ])('is told how to ask by whoever asks with %s', async (_what, fields) => {
+    const reply = await ask(
+      fields.includes('Connection') ? fields : `${fields}Connection: close\r\n`,
+    );
+    expect(reply).toMatch(/^HTTP\/1\.1 426 /);
+  });
+
+  it('is not begun for a page of another origin', async () => {
+    const reply = await ask(
+      'Connection: Upgrade, close\r\nUpgrade: echo/1\r\nOrigin: http://evil.example\r\n',
+    );
+    expect(reply).toMatch(/^HTTP\/1\.1 403 /);
+  });
+});
+
 describe('a stream', () => {
   it('ends when the client goes away', async () => {
     const client = new AbortController();

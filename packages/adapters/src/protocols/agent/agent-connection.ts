@@ -137,7 +137,9 @@ export function serveAgent(connection: UpgradedConnection, deps: AgentDeps): voi
   });
   if (shutdown.aborted) leave();
   // Closed by its peer before it began, it has no time to keep.
-  if (!isOver()) look();
+  if (isOver()) return;
+  look();
+  read();
 
   /** Nothing is read or said any more. */
   function isOver(): boolean {

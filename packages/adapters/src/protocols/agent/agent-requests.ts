@@ -48,14 +48,13 @@ async function registerAll(
   const inputs: RegistrationInput[] = [];
   const places: number[] = [];
   for (const [at, item] of body.instances.entries()) {
-    const root = `$.instances[${at}]`;
-    const checked = validate(registrationCodec, item, root);
+    const checked = validate(registrationCodec, item);
     if (!checked.ok) {
       results[at] = failed(slots, validationError(checked.problems));
       continue;
     }
     try {
-      inputs.push(toRegistrationInput(checked.value, {}, root));
+      inputs.push(toRegistrationInput(checked.value));
       places.push(at);
     } catch (error) {
       if (!isRegistryError(error)) throw error;
@@ -83,45 +82,48 @@ async function registerAll(
 export function attach(slots: AgentSlots, frame: Frame): Promise<Uint8Array> {
   const body = requireValid(attachCodec, readJson(frame));
   const namespace = body.namespace ?? DEFAULT_NAMESPACE;
-  for (const [at, slot] of body.slots.entries()) {
-    slots.refs.set(slot, { namespace, id: body.ids[at] ?? '' });
-  }
-  return renewSlots(slots, frame.request, body.slots);
+  const refs = body.ids.map((id) => ({ namespace, id }));
+  return renewRefs(slots, frame.request, refs, body.slots);
 }
 
 /** Renews the named slots, or all; answers which have to register again. */
 export function renew(slots: AgentSlots, frame: Frame): Promise<Uint8Array> {
   const numbers = readSlots(frame);
-  return renewSlots(slots, frame.request, numbers.length > 0 ? numbers : undefined);
+  const refs: InstanceRef[] = [];
+  const places: number[] = [];
+  const unbound: number[] = [];
+  for (const slot of numbers.length > 0 ? numbers : slots.refs.keys()) {
+    const ref = slots.refs.get(slot);
+    if (ref) {
+      refs.push(ref);
+      places.push(slot);
+    } else unbound.push(slot);
+  }
+  return renewRefs(slots, frame.request, refs, places, unbound);
 }
 
-async function renewSlots(
+/** `places` are the slots of `refs`, in the same order: bound where the registry knows the instance, and free where not. */
+async function renewRefs(
   slots: AgentSlots,
   request: number,
-  numbers: readonly number[] | undefined,
+  refs: readonly InstanceRef[],
+  places: readonly number[],
+  unbound: readonly number[] = [],
 ): Promise<Uint8Array> {
-  const { refs, registry } = slots;
-  const named: InstanceRef[] = [];
-  const gone: number[] = [];
-  if (numbers === undefined) named.push(...refs.values());
-  else {
-    for (const slot of numbers) {
-      const ref = refs.get(slot);
-      if (ref) named.push(ref);
-      else gone.push(slot);
-    }
+  const before = places.map((slot) => slots.refs.get(slot));
+  const unknown = new Set(await slots.registry.renewBatch(refs));
+  const gone = [...unbound];
+  for (const [at, ref] of refs.entries()) {
+    const slot = places[at] ?? 0;
+    const lost = unknown.has(ref);
+    if (lost) gone.push(slot);
+    // Registered anew meanwhile, it stays.
+    if (slots.refs.get(slot) !== before[at]) continue;
+    if (lost) slots.refs.delete(slot);
+    else if (before[at] !== ref) slots.refs.set(slot, ref);
   }
-  const unknown = await registry.renewBatch(named);
-  if (unknown.length > 0) {
-    const lost = new Set(unknown);
-    for (const slot of numbers ?? [...refs.keys()]) {
-      const ref = refs.get(slot);
-      if (!ref || !lost.has(ref)) continue;
-      refs.delete(slot);
-      gone.push(slot);
-    }
-  }
-  const renewed = named.length - unknown.length;
+  gone.sort((a, b) => a - b);
+  const renewed = refs.length - unknown.size;
   return encodeFrame(FRAME.RENEWED, request, encodeNumbers([renewed, ...gone]));
 }
 
@@ -138,7 +140,7 @@ async function reportAll(
   const results = await Promise.all(
     body.reports.map(async (item, at): Promise<Result> => {
       const slot = body.slots[at] ?? 0;
-      const checked = validate(heartbeatCodec, item, `$.reports[${at}]`);
+      const checked = validate(heartbeatCodec, item);
       if (!checked.ok) return failed(slots, validationError(checked.problems));
       const ref = slots.refs.get(slot);
       if (!ref) return failed(slots, unbound(slot));
