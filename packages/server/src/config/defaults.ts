@@ -15,7 +15,7 @@ export const DEFAULTS: PortolanConfigInput = {
       writeTimeout: '30s',
       watchers: 10_000,
     },
-    overload: { requests: 4_096, bytes: '64MiB', lag: '250ms' },
+    overload: { requests: 4_096, bytes: '64MiB', lag: '500ms' },
   },
   gateway: {
     listen: '127.0.0.1:8080',
