@@ -99,7 +99,7 @@ try {
     slotsOf[stream] = first + count;
     const bodies = Array.from({ length: count }, () => registration('st', registered++));
     const slots = bodies.map((_, at) => first + at);
-    return encodeJsonFrame(FRAME.REGISTER, request, { slots, instances: bodies });
+    return encodeJsonFrame(FRAME.REGISTER, request, { slots, instances: bodies, brief: true });
   };
   let goesOn = lasting();
   await measure(

@@ -8,7 +8,7 @@ import {
 } from '@portolan/core';
 import { isPortolanError, type PortolanError } from '../http/portolan-error.ts';
 import type { InstanceCalls } from '../register/registration-handle.ts';
-import { type BackoffOptions, backoffDelayMs } from '../time/backoff.ts';
+import { type BackoffOptions, retryDelayMs } from '../time/backoff.ts';
 import type { HeartbeatBody, RegisterAnswer, RegistrationBody } from '../wire/documents.ts';
 import { type AgentLink, broken, createAgentLink } from './agent-link.ts';
 import type { DialAgent } from './agent-socket.ts';
@@ -155,8 +155,7 @@ export function createStreamedInstances(
     redial = undefined;
     if (followers.size === 0) return;
     lastFailure = failure;
-    const askedMs = (failure.retryAfterMs ?? 0) * (1 + 0.5 * random());
-    const delayMs = Math.max(backoffDelayMs(failures, retry, random), askedMs);
+    const delayMs = retryDelayMs(failures, retry, random, failure.retryAfterMs);
     redial = clock.setTimer(Math.min(delayMs, shortestBeatMs), () => {
       redial = undefined;
       connected().catch(() => undefined);

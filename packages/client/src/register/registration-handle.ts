@@ -7,7 +7,7 @@ import {
 } from '@portolan/core';
 import { Emitter } from '../emitter.ts';
 import { isPortolanError, PortolanError } from '../http/portolan-error.ts';
-import { backoffDelayMs, wait } from '../time/backoff.ts';
+import { backoffDelayMs, retryDelayMs, wait } from '../time/backoff.ts';
 import type {
   HeartbeatBody,
   InstanceDocument,
@@ -200,9 +200,8 @@ export function createRegistrationHandle(
     }
     // Told to register again: soon, but a whole fleet is told at the same moment.
     if (failures === 0) return random() * retry.baseMs;
-    const backoffMs = backoffDelayMs(failures - 1, retry, random);
-    // Not before the registry asks for it, but a lease does not wait for longer than a heartbeat.
-    const wantedMs = Math.max(backoffMs, askedToWaitMs * (1 + 0.5 * random()));
+    const wantedMs = retryDelayMs(failures - 1, retry, random, askedToWaitMs);
+    // Asked to wait, a lease does not wait for longer than a heartbeat.
     return Math.min(wantedMs, known ? heartbeatMs : Math.max(retry.capMs, 2 * askedToWaitMs));
   }
 

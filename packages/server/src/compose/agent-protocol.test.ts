@@ -108,6 +108,26 @@ describe('the agent protocol', () => {
     peer.vanish();
   });
 
+  test('acknowledges briefly where that is asked for', async () => {
+    const peer = openAgent(api);
+    peer.frame(FRAME.REGISTER, 1, { ...someInstances(1), brief: true });
+    await until(peer, 2);
+    const { revision } = api.registry;
+    expect(peer.seen[1]?.body).toEqual({
+      results: [
+        {
+          ok: true,
+          id: 'web-10.0.0.1-8000',
+          created: true,
+          changed: true,
+          revision,
+          heartbeatMs: 5_000,
+        },
+      ],
+    });
+    peer.vanish();
+  });
+
   test('renews all with an empty frame, and says which slots have to register again', async () => {
     const peer = await withThree();
     await api.clock.advance(8_000);

@@ -49,7 +49,11 @@ export async function startRegistry(
   );
   stack.push('webhooks', () => webhooks.close());
   const rest = createRestAdapter(
-    { version: context.version, maxWatchers: config.control.limits.watchers },
+    {
+      version: context.version,
+      maxWatchers: config.control.limits.watchers,
+      agentTimes: { writeIdleTimeoutMs: config.control.limits.writeTimeout },
+    },
     {
       registry,
       clock,

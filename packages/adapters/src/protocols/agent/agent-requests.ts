@@ -42,7 +42,11 @@ export function register(slots: AgentSlots, frame: Frame): Promise<Uint8Array> {
 async function registerAll(
   slots: AgentSlots,
   request: number,
-  body: { readonly slots: readonly number[]; readonly instances: readonly unknown[] },
+  body: {
+    readonly slots: readonly number[];
+    readonly instances: readonly unknown[];
+    readonly brief?: boolean | undefined;
+  },
 ): Promise<Uint8Array> {
   const results: Result[] = new Array(body.instances.length);
   const inputs: RegistrationInput[] = [];
@@ -73,7 +77,16 @@ async function registerAll(
       namespace: instance.service.namespace,
       id: instance.id,
     });
-    results[at] = { ok: true, ...toRegisterJson(outcome.value) };
+    results[at] = body.brief
+      ? {
+          ok: true,
+          id: instance.id,
+          created: outcome.value.created,
+          changed: outcome.value.changed,
+          revision: instance.modifyRevision,
+          heartbeatMs: instance.lease?.heartbeatMs ?? null,
+        }
+      : { ok: true, ...toRegisterJson(outcome.value) };
   }
   return encodeJsonFrame(FRAME.RESULTS, request, { results });
 }

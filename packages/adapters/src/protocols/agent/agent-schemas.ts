@@ -17,6 +17,8 @@ function slots(max: number) {
 const registerSchema = z.strictObject({
   slots: slots(AGENT_LIMITS.registrations),
   instances: z.array(z.unknown()).min(1).max(AGENT_LIMITS.registrations),
+  /** Results without the instances themselves. */
+  brief: z.boolean().optional(),
 });
 
 export const registerCodec: BodyCodec<typeof registerSchema> = {
