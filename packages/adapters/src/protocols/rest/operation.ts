@@ -62,6 +62,8 @@ export interface RestDeps {
 export interface RestContext extends RestDeps {
   readonly watchers: WatcherBudget;
   readonly frames: ViewFrames;
+  /** Between the pieces of long answers. */
+  readonly turns: () => Promise<void>;
   readonly streamHeartbeatMs: number;
   readonly streamBacklogBytes: number;
 }

@@ -24,6 +24,7 @@ import { snapshotOperations } from './operations/snapshots.ts';
 import { webhookOperations } from './operations/webhooks.ts';
 import { toProblemReply } from './problem-reply.ts';
 import { checkQuery } from './query.ts';
+import { createLoopTurns } from './streams/loop-turns.ts';
 import { createViewFrames } from './streams/view-frames.ts';
 import { createWatcherBudget } from './streams/watcher-budget.ts';
 
@@ -54,6 +55,7 @@ export function createRestAdapter(
     ...deps,
     watchers: createWatcherBudget(options.maxWatchers ?? 20_000),
     frames: createViewFrames(options.viewCacheBytes ?? 32 * MEBIBYTE),
+    turns: createLoopTurns(),
     streamHeartbeatMs: options.streamHeartbeatMs ?? 15_000,
     streamBacklogBytes: options.streamBacklogBytes ?? MEBIBYTE,
   };

@@ -239,7 +239,7 @@ function listInstances(context: RestContext, call: Call) {
   const pieces = instancePieces(views, filter, registry.revision);
   return total <= PIECE_INSTANCES
     ? { status: 200, headers: JSON_HEADERS, body: [...pieces].join('') }
-    : { status: 200, headers: JSON_HEADERS, body: asAsync(pieces) };
+    : { status: 200, headers: JSON_HEADERS, body: inTurns(pieces, context.turns) };
 }
 
 function* instancePieces(
@@ -264,6 +264,12 @@ function* instancePieces(
   yield `${piece}],"revision":${revision}}`;
 }
 
-async function* asAsync(pieces: Iterable<string>): AsyncGenerator<string> {
-  yield* pieces;
+async function* inTurns(
+  pieces: Iterable<string>,
+  turn: () => Promise<void>,
+): AsyncGenerator<string> {
+  for (const piece of pieces) {
+    yield piece;
+    await turn();
+  }
 }
