@@ -4,6 +4,15 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import {
+  AGENT_PATH,
+  AGENT_PROTOCOL,
+  encodeFrame,
+  encodeJsonFrame,
+  FRAME,
+  FrameReader,
+  frameName,
+} from '@portolan/core';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { BIN, type PortolanProcess, startPortolan } from '../support/portolan-process.ts';
@@ -165,6 +174,54 @@ describe('a node with 500 instances', () => {
     expect(await present(control)).toBe(4);
   });
 });
+
+const halfWritten = encodeFrame(FRAME.REGISTER, 2, new Uint8Array(100)).subarray(0, 50);
+const oversized = new Uint8Array(9);
+new DataView(oversized.buffer).setUint32(0, 0xffff_ffff);
+oversized[4] = FRAME.REGISTER;
+
+test.each([
+  ['an oversized frame', oversized, 'BODY_TOO_LARGE'],
+  ['a frame of no type', Uint8Array.of(0, 0, 0, 0, 99, 0, 0, 0, 2), 'FRAME_INVALID'],
+  ['a request in plain HTTP', Buffer.from('GET / HTTP/1.1\r\nHost: a\r\n\r\n'), 'FRAME_INVALID'],
+  ['half a frame and its end', halfWritten, 'FRAME_INVALID'],
+])(
+  '%s is answered with a reason, the connection is closed, and nothing changes',
+  async (_what, bytes, code) => {
+    portolan = await startPortolan();
+    const { control } = portolan;
+    const socket = connect({ port: portOf(control), host: '127.0.0.1', allowHalfOpen: true });
+    const ended = new Promise<Buffer>((resolve, reject) => {
+      const parts: Buffer[] = [];
+      socket.on('data', (part: Buffer) => parts.push(part));
+      socket.on('end', () => resolve(Buffer.concat(parts)));
+      socket.on('error', reject);
+    });
+    socket.write(
+      `GET ${AGENT_PATH} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: ${AGENT_PROTOCOL}\r\n\r\n`,
+    );
+    const instances = [{ service: 'web', address: '10.1.2.3', port: 80 }];
+    socket.write(encodeJsonFrame(FRAME.REGISTER, 1, { slots: [1], instances }));
+    await eventually(async () => ((await present(control)) === 1 ? true : undefined));
+    socket.write(bytes);
+    if (bytes === halfWritten) socket.end();
+    const reply = await ended;
+    socket.destroy();
+    const reader = new FrameReader('server', 1_000_000);
+    reader.feed(reply.subarray(reply.indexOf('\r\n\r\n') + 4));
+    const seen: [string, unknown][] = [];
+    for (let frame = reader.next(); frame; frame = reader.next()) {
+      seen.push([frameName(frame.type), JSON.parse(new TextDecoder().decode(frame.payload)).code]);
+    }
+    expect(seen).toEqual([
+      ['HELLO', undefined],
+      ['RESULTS', undefined],
+      ['ERROR', code],
+    ]);
+    expect(await present(control)).toBe(1);
+    expect(await metric(control, `portolan_agent_faults_total\\{code="${code}"\\}`)).toBe(1);
+  },
+);
 
 /** Something between that passes plain HTTP on and takes the wish to upgrade away, as proxies do. */
 async function startStrippingProxy(control: string): Promise<string> {

@@ -83,7 +83,7 @@ test.each([
   for (let turn = 61; turn < 161; turn++) await change(turn);
   const grownBytes = (await residentBytes()) - beforeBytes;
   process.stdout.write(`grown by ${Math.round(grownBytes / MIB)} MiB\n`);
-  expect(grownBytes).toBeLessThan(200 * MIB);
+  expect(grownBytes).toBeLessThan(400 * MIB);
   await eventually(
     async () => ((await metric('portolan_control_connections')) <= idle + 1 ? true : undefined),
     30_000,
