@@ -222,14 +222,20 @@ export function createAgentLink(
         readonly results?: unknown;
         readonly numbers?: readonly number[];
       }>();
+      const sentMs = clock.now();
       const one: Asked = {
         counts,
         resolve: answer.resolve,
         reject: answer.reject,
         timer: clock.setTimer(timeoutMs, () => {
-          forget(number, one);
-          one.reject(broken(`${socket.url} did not answer within ${timeoutMs} ms`));
-          endWhenDone();
+          const late = broken(`${socket.url} did not answer within ${timeoutMs} ms`);
+          // Not a word since: the connection is dead, and no lease may wait until that is certain.
+          if (heardMs <= sentMs) fail(late);
+          else {
+            forget(number, one);
+            one.reject(late);
+            endWhenDone();
+          }
         }),
       };
       asked.set(number, one);

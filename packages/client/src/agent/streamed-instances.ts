@@ -182,12 +182,10 @@ export function createStreamedInstances(
   function release(key: string): void {
     const slot = slots.get(key);
     connection?.bound.delete(key);
-    if (slot === undefined) {
-      if (followers.size === 0) redial?.cancel();
-      return;
+    if (slot !== undefined) {
+      slots.delete(key);
+      freed.push(slot);
     }
-    slots.delete(key);
-    freed.push(slot);
     if (followers.size > 0) return;
     redial?.cancel();
     redial = undefined;
@@ -250,6 +248,8 @@ export function createStreamedInstances(
       const key = keyOf(id, scope);
       followers.set(key, onReconnected);
       return () => {
+        // Another registration of the same instance may have taken its place.
+        if (followers.get(key) !== onReconnected) return;
         followers.delete(key);
         release(key);
       };

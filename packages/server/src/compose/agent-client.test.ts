@@ -112,6 +112,41 @@ describe('registrations of a process', () => {
     await closing;
   });
 
+  test('notice a connection that carries nothing any more before a lease has run out', async () => {
+    const memory = dialInMemory(api);
+    const client = aClient(async (url) => memory.dial(url));
+    const handles = Array.from({ length: 5 }, (_, at) => client.register(anInstance(at) as never));
+    await soon();
+    const { revision } = api.registry;
+    memory.opened[0]?.mute();
+    await pass(30_000);
+    expect(memory.opened.map(({ open }) => open)).toEqual([false, true]);
+    expect([registered(), api.registry.revision]).toEqual([5, revision]);
+    const closing = Promise.all(handles.map((handle) => handle.close()));
+    await soon();
+    await closing;
+  });
+
+  test('can be made anew after all were given up while no registry was there', async () => {
+    const memory = dialInMemory(api);
+    let up = false;
+    const client = aClient(async (url) => {
+      if (!up) throw away();
+      return memory.dial(url);
+    });
+    const first = client.register(anInstance(1) as never);
+    first.ready.catch(() => undefined);
+    await pass(2_000);
+    await first.close();
+    up = true;
+    const second = client.register(anInstance(2) as never);
+    await soon();
+    expect([second.state, registered()]).toEqual(['registered', 1]);
+    const closing = second.close();
+    await soon();
+    await closing;
+  });
+
   test('dial with back-off while nobody answers, once for all of them', async () => {
     const memory = dialInMemory(api);
     let up = true;

@@ -156,13 +156,14 @@ function bodyOf(type: FrameType, payload: Uint8Array): unknown {
 
 /** Dials the agent protocol of the native API for a real client, in memory. */
 export function dialInMemory(api: NativeApi, shutdown?: AbortSignal) {
-  const opened: { cut(): void; readonly open: boolean }[] = [];
+  const opened: { cut(): void; mute(): void; readonly open: boolean }[] = [];
   return {
     opened,
     dial(url: string): AgentSocket {
       let toClient: Parameters<AgentSocket['start']>[0] | undefined;
       let toServer: UpgradedHandler | undefined;
       let open = true;
+      let muted = false;
       const early: Uint8Array[] = [];
       const close = (): void => {
         if (!open) return;
@@ -188,7 +189,7 @@ export function dialInMemory(api: NativeApi, shutdown?: AbortSignal) {
           write(bytes) {
             const piece = bytes.slice();
             if (!toClient) early.push(piece);
-            else queueMicrotask(() => open && toClient?.onData(piece));
+            else queueMicrotask(() => open && !muted && toClient?.onData(piece));
             return true;
           },
           // After what was written before.
@@ -199,6 +200,10 @@ export function dialInMemory(api: NativeApi, shutdown?: AbortSignal) {
       );
       opened.push({
         cut: close,
+        /** Loses everything from now on, both ways, as a network that went away does. */
+        mute() {
+          muted = true;
+        },
         get open() {
           return open;
         },
@@ -211,7 +216,7 @@ export function dialInMemory(api: NativeApi, shutdown?: AbortSignal) {
         },
         write(bytes) {
           const piece = bytes.slice();
-          queueMicrotask(() => open && toServer?.onData(piece));
+          queueMicrotask(() => open && !muted && toServer?.onData(piece));
           return true;
         },
         end: close,
