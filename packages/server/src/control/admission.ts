@@ -5,6 +5,7 @@ import {
   type Metrics,
   type Random,
   RegistryError,
+  type RequestClass,
 } from '@portolan/core';
 
 export interface AdmissionOptions {
@@ -19,6 +20,10 @@ export interface AdmissionOptions {
 export interface ControlAdmission extends Admission {
   /** The largest of what there is, as a share of what is allowed. */
   readonly pressure: number;
+  /** The first half of `enter`: throws CONTROL_OVERLOADED, and counts nothing. */
+  check(kind: RequestClass): void;
+  /** The second half: counts in what was checked before and is whole now. */
+  begin(kind: RequestClass): void;
   close(): void;
 }
 
@@ -82,21 +87,30 @@ export function createAdmission(
     return Math.max(late, underWay / maxRequests, heldBytes / maxBytes);
   }
 
+  function check(kind: RequestClass): void {
+    if (kind === 'essential') return;
+    seen += 1;
+    if (maxLagMs > 0) lag.watch();
+    const from = REFUSED_FROM[kind];
+    const present = pressure();
+    if (present <= from || random() * from >= present - from) return;
+    shed[kind].inc();
+    throw new RegistryError('CONTROL_OVERLOADED', {
+      detail: `${WHAT[kind]} refused for now: there is ${present.toFixed(1)} times as much to do as control.overload allows. Nothing of this was done; try again later.`,
+      retryAfterMs: RETRY_AFTER_MS * (1 + Math.floor(random() * RETRY_SPREAD)),
+    });
+  }
+
+  function begin(kind: RequestClass): void {
+    if (kind === 'write' || kind === 'heartbeat') underWay += 1;
+  }
+
   return {
+    check,
+    begin,
     enter(kind) {
-      if (kind === 'essential') return;
-      seen += 1;
-      if (maxLagMs > 0) lag.watch();
-      const from = REFUSED_FROM[kind];
-      const present = pressure();
-      if (present > from && random() * from < present - from) {
-        shed[kind].inc();
-        throw new RegistryError('CONTROL_OVERLOADED', {
-          detail: `${WHAT[kind]} refused for now: there is ${present.toFixed(1)} times as much to do as control.overload allows. Nothing of this was done; try again later.`,
-          retryAfterMs: RETRY_AFTER_MS * (1 + Math.floor(random() * RETRY_SPREAD)),
-        });
-      }
-      if (kind !== 'read') underWay += 1;
+      check(kind);
+      begin(kind);
     },
     hold(bytes) {
       heldBytes += bytes;

@@ -163,6 +163,79 @@ it('does not answer under a rebound name', async () => {
   expect(reply).toMatch(/^HTTP\/1\.1 403 /);
 });
 
+describe('with too much to do', () => {
+  let busy: ControlListener;
+  let origin: string;
+  let release: () => void;
+
+  beforeEach(async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    release = resolve;
+    const ok = { status: 200, headers: {} };
+    busy = createControlListener(
+      {
+        limits: {},
+        allowedHosts: [],
+        overload: { requests: 1, bytes: 1_000_000, lagMs: 0 },
+      },
+      { clock: systemClock, random: seededRandom(1), logger: NO_LOGGER, metrics: NO_METRICS },
+    );
+    busy.mount([
+      adapter([
+        { method: 'POST', path: '/write', handle: () => promise.then(() => ok) },
+        { method: 'GET', path: '/read', handle: () => ok },
+        { method: 'PUT', path: '/beat', admission: 'heartbeat', handle: () => ok },
+        { method: 'GET', path: '/live', admission: 'essential', handle: () => ok },
+      ]),
+    ]);
+    const bound = await busy.listen({ host: '127.0.0.1', port: 0 });
+    origin = `http://127.0.0.1:${bound.port}`;
+  });
+  afterEach(() => busy.close(100));
+
+  const status = async (method: string, path: string, init: RequestInit = {}) =>
+    (await fetch(origin + path, { method, ...init })).status;
+  const all = async () => [
+    await status('GET', '/read'),
+    await status('POST', '/write', { body: '{}' }),
+    await status('PUT', '/beat'),
+    await status('GET', '/live'),
+    await status('GET', '/nothing'),
+  ];
+
+  it('refuses reads and writes before anything is done, and takes heartbeats', async () => {
+    const writes = Array.from({ length: 5 }, (_, at) =>
+      status('POST', '/write', at === 0 ? {} : { body: 'x' }),
+    );
+    await expect.poll(() => busy.pressure).toBeGreaterThanOrEqual(2);
+    // Some of the five may be refused already; what is admitted waits.
+    while (busy.pressure < 4) {
+      writes.push(status('POST', '/write'));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await all()).toEqual([429, 429, 200, 200, 429]);
+    release();
+    expect((await Promise.all(writes)).every((each) => each === 200 || each === 429)).toBe(true);
+    expect(busy.pressure).toBe(0);
+    expect(await all()).toEqual([200, 200, 200, 200, 404]);
+  });
+
+  it('counts no request that is not whole, and none that its client gave up', async () => {
+    const port = Number(new URL(origin).port);
+    const head = 'POST /write HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n';
+    const half = connect(port, '127.0.0.1').on('error', () => undefined);
+    half.write(`${head}12345`);
+    await expect.poll(() => busy.connections).toBe(1);
+    expect(await status('GET', '/read')).toBe(200);
+    expect(busy.pressure).toBe(0);
+    half.write('67890');
+    await expect.poll(() => busy.pressure).toBe(1);
+    half.destroy();
+    release();
+    await expect.poll(() => busy.pressure).toBe(0);
+  });
+});
+
 describe('a route with another protocol', () => {
   const said: string[] = [];
   const upgraded: HttpRoute = {

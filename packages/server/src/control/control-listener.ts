@@ -56,6 +56,8 @@ export interface ControlListener {
   mount(adapters: readonly [HttpProtocolAdapter, ...HttpProtocolAdapter[]]): void;
   setAllowedHosts(allowedHosts: readonly string[]): void;
   readonly connections: number;
+  /** How much there is to do, as a share of what is allowed. */
+  readonly pressure: number;
   /** Ends streams and long polls at once, lets other requests finish, then cuts what is left. */
   close(timeoutMs: number): Promise<void>;
 }
@@ -132,6 +134,10 @@ class ExchangeDispatcher implements ControlListener {
     return this.#server.connections;
   }
 
+  get pressure(): number {
+    return this.#admission.pressure;
+  }
+
   async listen(address: ListenAddress): Promise<ListenAddress> {
     const bound = await this.#server.listen(address);
     return { host: bound.address, port: bound.port };
@@ -170,14 +176,10 @@ class ExchangeDispatcher implements ControlListener {
       (body) => {
         request.body = body;
         call.heldBytes = body.length;
-        this.#admission.hold(body.length);
         this.#answer(call);
       },
       (error: unknown) => {
-        if (exchange.ended) {
-          this.#leave(call);
-          return;
-        }
+        if (exchange.ended) return;
         const known = error instanceof HttpProtocolError && error.code === 'BODY_TOO_LARGE';
         this.#send(call, this.#renderFault(call, known ? tooLarge(limitBytes) : error));
       },
@@ -203,9 +205,7 @@ class ExchangeDispatcher implements ControlListener {
       // A page may read, but not switch to a protocol by which it could write.
       const method = head.upgrade === undefined ? head.method : 'POST';
       this.#hosts.check(head.hostName, method, head.get('origin'));
-      const kind = classOf(resolution);
-      this.#admission.enter(kind);
-      call.admitted = kind;
+      this.#admission.check(classOf(resolution));
       return call;
     } catch (error) {
       if (call) this.#send(call, this.#renderFault(call, error));
@@ -230,7 +230,6 @@ class ExchangeDispatcher implements ControlListener {
     this.#requests
       .labels(call.resolution.adapter?.name ?? call.fallback.name, request.method, '101')
       .inc();
-    this.#leave(call);
     const connection = createUpgradedSocket({
       ...taken,
       remoteAddress: request.remoteAddress,
@@ -249,7 +248,11 @@ class ExchangeDispatcher implements ControlListener {
     this.#admission.leave(admitted, call.heldBytes);
   }
 
+  /** Only a request that is whole counts as under way: a slow sender has a connection, not a place. */
   #answer(call: Call): void {
+    call.admitted = classOf(call.resolution);
+    this.#admission.begin(call.admitted);
+    this.#admission.hold(call.heldBytes);
     const reply = answer(call.resolution, call.request, call.fallback, this.#logger);
     if (!(reply instanceof Promise)) {
       this.#send(call, reply);
