@@ -23,6 +23,8 @@ interface Sent {
 /** Puts the bytes of a connection together to exchanges and events. */
 export function createExchangeObserver(listener: ExchangeListener): ExchangeObserver {
   const asked: Sent[] = [];
+  /** After a 101 the bytes are another protocol's. */
+  let switched = false;
   let receiving: Sent | undefined;
   const requests = new MessageReader({
     onHead({ startLine }) {
@@ -43,6 +45,12 @@ export function createExchangeObserver(listener: ExchangeListener): ExchangeObse
   const answers = new MessageReader({
     onHead({ startLine, headers }) {
       const status = Number(startLine.split(' ')[1]);
+      if (status === 101) {
+        const { method, target } = asked.shift() ?? { method: '', target: '' };
+        switched = true;
+        listener.onAnswer({ method, target, status, headers, body: '' });
+        return 'none';
+      }
       // RFC 9110 §15.2: interim answers come before the one that counts.
       if (status < 200) return 'none';
       // A server may refuse before it could read who asks.
@@ -79,9 +87,15 @@ export function createExchangeObserver(listener: ExchangeListener): ExchangeObse
     },
   });
   return {
-    fromClient: (bytes) => requests.push(bytes),
-    fromServer: (bytes) => answers.push(bytes),
-    serverEnded: () => answers.end(),
+    fromClient(bytes) {
+      if (!switched) requests.push(bytes);
+    },
+    fromServer(bytes) {
+      if (!switched) answers.push(bytes);
+    },
+    serverEnded() {
+      if (!switched) answers.end();
+    },
   };
 }
 

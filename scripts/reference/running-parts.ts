@@ -12,7 +12,10 @@ import { createGateway } from '@portolan/gateway';
 import { createRegistry, saveSnapshot } from '@portolan/registry';
 import { MemoryStore, seededRandom, TurnableClock } from '@portolan/testing';
 import { readVersion } from '../../packages/server/src/cli/version.ts';
-import { compileControlLimits } from '../../packages/server/src/config/compile-config.ts';
+import {
+  compileControlLimits,
+  compileControlOverload,
+} from '../../packages/server/src/config/compile-config.ts';
 import { DEFAULTS } from '../../packages/server/src/config/defaults.ts';
 import { configSchema } from '../../packages/server/src/config/schema.ts';
 import { createControlListener } from '../../packages/server/src/control/control-listener.ts';
@@ -111,7 +114,12 @@ export async function askRunningParts(): Promise<RunningParts> {
   const deps = { clock, random, logger, metrics, addressPolicy };
 
   createControlListener(
-    { name: 'control', limits: compileControlLimits(config), allowedHosts: [] },
+    {
+      name: 'control',
+      limits: compileControlLimits(config),
+      allowedHosts: [],
+      overload: compileControlOverload(config),
+    },
     deps,
   );
   const registry = await createRegistry({}, { ...deps, store, probes: [] });
@@ -127,6 +135,7 @@ export async function askRunningParts(): Promise<RunningParts> {
       registry,
       clock,
       logger,
+      metrics,
       status: () => ({}),
       snapshot: {
         save: () => saveSnapshot(store, { createdAt: '' }),

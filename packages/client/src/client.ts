@@ -1,4 +1,7 @@
 import { type Clock, type Logger, NO_LOGGER, type Random } from '@portolan/core';
+import type { DialAgent } from './agent/agent-socket.ts';
+import { canDialAgents, createAgentDialler } from './agent/dial-agent.ts';
+import { createStreamedInstances } from './agent/streamed-instances.ts';
 import { createApplyCall } from './calls/apply-calls.ts';
 import { type CallScope, createCaller, type StreamOptions } from './calls/caller.ts';
 import { createInstanceCalls } from './calls/instance-calls.ts';
@@ -27,6 +30,11 @@ export interface ClientOptions {
   readonly namespace?: string;
   /** For each call and address. Default 5 s. */
   readonly timeoutMs?: number;
+  /**
+   * Whether registrations share one connection (the agent protocol), with plain HTTP where it is not spoken. Default true;
+   * never in browsers, nor with a `fetch` of your own.
+   */
+  readonly stream?: boolean;
 }
 
 export interface ClientDeps {
@@ -34,6 +42,8 @@ export interface ClientDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly fetch: FetchFunction;
+  /** Makes the connections of the agent protocol. */
+  readonly dial: DialAgent;
 }
 
 export type PortolanClient = ReturnType<typeof createClient>;
@@ -56,6 +66,15 @@ export function createClient(options: ClientOptions = {}, deps: Partial<ClientDe
   const instances = createInstanceCalls(namespace, caller);
   const services = createServiceCalls(caller);
   const shared = { clock, random, logger };
+  const dial =
+    deps.dial ?? (deps.fetch || !canDialAgents() ? undefined : createAgentDialler(clock));
+  const registrations =
+    dial && options.stream !== false
+      ? createStreamedInstances(
+          { urls: transport.urls, namespace, timeoutMs: options.timeoutMs ?? 5_000 },
+          { ...shared, plain: instances, dial },
+        )
+      : instances;
 
   return {
     namespace,
@@ -86,7 +105,7 @@ export function createClient(options: ClientOptions = {}, deps: Partial<ClientDe
     register: (body: RegistrationBody, registerOptions?: RegisterOptions): RegistrationHandle =>
       createRegistrationHandle({ namespace, ...body }, registerOptions ?? {}, {
         ...shared,
-        instances,
+        instances: registrations,
       }),
     /** Keeps a service's instances at hand until closed. */
     discover: (service: string, discoverOptions?: DiscoverOptions): Discovery =>

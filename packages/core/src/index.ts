@@ -1,3 +1,20 @@
+export { FrameReader } from './agent-protocol/frame-reader.ts';
+export {
+  AGENT_LIMITS,
+  AGENT_PATH,
+  AGENT_PROTOCOL,
+  decodeNumbers,
+  encodeFrame,
+  encodeJsonFrame,
+  encodeNumbers,
+  FRAME,
+  FRAME_HEADER_BYTES,
+  type Frame,
+  type FrameName,
+  type FrameSender,
+  type FrameType,
+  frameName,
+} from './agent-protocol/frames.ts';
 export { createBalancer } from './balancers/create-balancer.ts';
 export { hashText, mixHashes } from './balancers/hash-text.ts';
 export { createLeastRequest } from './balancers/least-request.ts';
@@ -127,6 +144,7 @@ export {
   parseIp,
   unmapIp,
 } from './network/ip-address.ts';
+export { type Admission, NO_ADMISSION, type RequestClass } from './ports/admission.ts';
 export type { AttemptOutcome, Balancer, Endpoint, PickContext } from './ports/balancer.ts';
 export type {
   CatalogueReader,
@@ -142,8 +160,11 @@ export type {
   HttpProtocolAdapter,
   HttpRoute,
   ProtocolAdapter,
+  RouteUpgrade,
   SocketAddress,
   SocketProtocolAdapter,
+  UpgradedConnection,
+  UpgradedHandler,
 } from './ports/protocol-adapter.ts';
 export type { Provider, ProviderSnapshot } from './ports/provider.ts';
 export type {
@@ -182,6 +203,7 @@ export {
   NO_METRICS,
 } from './ports/telemetry.ts';
 export { type BackoffOptions, backoffMs, DEFAULT_RETRY_BACKOFF } from './resilience/backoff.ts';
+export { createLoopLag, type LoopLag } from './resilience/loop-lag.ts';
 export {
   DEFAULT_OUTLIER_OPTIONS,
   ejectBySuccessRate,

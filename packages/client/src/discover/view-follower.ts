@@ -1,7 +1,7 @@
 import type { Clock, Logger, Random } from '@portolan/core';
 import { isPortolanError, PortolanError } from '../http/portolan-error.ts';
 import type { SseEvent } from '../sse/sse-parser.ts';
-import { type BackoffOptions, backoffDelayMs, wait } from '../time/backoff.ts';
+import { type BackoffOptions, retryDelayMs, wait } from '../time/backoff.ts';
 import type { ViewDocument } from '../wire/documents.ts';
 
 /** The calls by which a service is followed. */
@@ -126,7 +126,11 @@ export async function followView(
       if (error.status === 0 && error.message.startsWith('No registry')) barren = 0;
       failures += 1;
       options.onAway(error);
-      await wait(backoffDelayMs(failures - 1, options.retry, deps.random), deps.clock, signal);
+      await wait(
+        retryDelayMs(failures - 1, options.retry, deps.random, error.retryAfterMs),
+        deps.clock,
+        signal,
+      );
     }
   }
 }

@@ -21,7 +21,7 @@ import { PortolanError } from '../http/portolan-error.ts';
 import { createTransport, type FetchFunction } from '../http/transport.ts';
 import { openEventStream } from '../sse/event-stream.ts';
 import type { SseEvent } from '../sse/sse-parser.ts';
-import { backoffDelayMs, wait } from '../time/backoff.ts';
+import { retryDelayMs, wait } from '../time/backoff.ts';
 import { systemClock } from '../time/system-clock.ts';
 import { fromViewDocument } from '../wire/from-wire.ts';
 import { fromPolicyDocument, fromRouteDocument } from '../wire/route-from-wire.ts';
@@ -267,14 +267,16 @@ export function createRemoteCatalogue(
     await loadSnapshot();
     for (let failures = 0; !closing.signal.aborted; failures++) {
       const wasStale = stale;
+      let retryAfterMs: number | undefined;
       try {
         await connectOnce();
         logger.debug({}, 'the registry ended the stream');
       } catch (cause) {
         if (closing.signal.aborted) return;
         const error = toPortolanError(cause);
+        retryAfterMs = error.retryAfterMs;
         // Whatever the registry refuses about our revision, or sends that we cannot read, is read anew.
-        if (error.status >= 200) resumeFrom = undefined;
+        if (error.status >= 200 && error.status !== 429) resumeFrom = undefined;
         if (!wasStale || failures === 0) {
           logger.warn(
             { code: error.code },
@@ -284,7 +286,7 @@ export function createRemoteCatalogue(
       }
       if (!stale) failures = 0;
       stale = true;
-      await wait(backoffDelayMs(failures, retry, random), clock, closing.signal);
+      await wait(retryDelayMs(failures, retry, random, retryAfterMs), clock, closing.signal);
     }
   }
 

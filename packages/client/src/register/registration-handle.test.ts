@@ -94,6 +94,52 @@ describe('a registration', () => {
     expect(clock.pending).toBe(0);
   });
 
+  test('waits as long as a registry that has too much to do asks, and a heartbeat no longer than its interval', async () => {
+    const clock = new TurnableClock();
+    const at: { register: number[]; heartbeat: number[] } = { register: [], heartbeat: [] };
+    let busy = true;
+    const overloaded = () =>
+      new PortolanError('CONTROL_OVERLOADED', 'busy', {
+        status: 429,
+        retryable: true,
+        retryAfterMs: 20_000,
+      });
+    const handle = createRegistrationHandle(
+      { service: 'web', address: '127.0.0.1', port: 3000 },
+      {},
+      {
+        clock,
+        random: seededRandom(7),
+        logger: NO_LOGGER,
+        instances: {
+          async register(body) {
+            at.register.push(clock.now());
+            if (busy) throw overloaded();
+            return { instance: { id: body.id }, heartbeatMs: 5_000 } as RegisterAnswer;
+          },
+          async heartbeat() {
+            at.heartbeat.push(clock.now());
+            if (busy) throw overloaded();
+          },
+          deregister: async () => undefined,
+        },
+      },
+    );
+    await clock.advance(30_000);
+    expect(at.register).toHaveLength(2);
+    expect((at.register[1] ?? 0) - (at.register[0] ?? 0)).toBeGreaterThanOrEqual(20_000);
+    busy = false;
+    await clock.advance(30_000);
+    expect(handle.state).toBe('registered');
+    busy = true;
+    at.heartbeat.length = 0;
+    await clock.advance(30_000);
+    const gaps = at.heartbeat.slice(1).map((time, index) => time - (at.heartbeat[index] ?? 0));
+    expect(gaps.length).toBeGreaterThan(3);
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(5_000);
+    await handle.close();
+  });
+
   test('refused for good rejects ready and is not retried', async () => {
     const { clock, registry } = setUp();
     let tries = 0;

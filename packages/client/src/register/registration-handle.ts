@@ -7,7 +7,7 @@ import {
 } from '@portolan/core';
 import { Emitter } from '../emitter.ts';
 import { isPortolanError, PortolanError } from '../http/portolan-error.ts';
-import { backoffDelayMs, wait } from '../time/backoff.ts';
+import { backoffDelayMs, retryDelayMs, wait } from '../time/backoff.ts';
 import type {
   HeartbeatAnswer,
   HeartbeatBody,
@@ -54,12 +54,20 @@ export interface RegisterOptions {
 /** The calls that a registration makes. */
 export interface InstanceCalls {
   register(body: RegistrationBody, scope?: { signal?: AbortSignal }): Promise<RegisterAnswer>;
+  /** Resolves without an answer where nothing has to be told. */
   heartbeat(
     id: string,
     body?: HeartbeatBody,
     scope?: { namespace?: string },
-  ): Promise<HeartbeatAnswer>;
+  ): Promise<HeartbeatAnswer | undefined>;
   deregister(id: string, scope?: { namespace?: string; timeoutMs?: number }): Promise<unknown>;
+  /**
+   * Has `onReconnected` called when a shared connection was made anew, so that the registry is asked at once whether it still
+   * knows the instance. The returned function ends that, and gives back what the instance holds of the connection.
+   */
+  follow?(id: string, scope: { namespace?: string }, onReconnected: () => void): () => void;
+  /** When instances that share a connection are renewed together; undefined: each at a time of its own. */
+  nextBeatMs?(heartbeatMs: number): number | undefined;
 }
 
 export interface RegistrationDeps {
@@ -120,6 +128,7 @@ export function createRegistrationHandle(
   let known = false;
   let heartbeatMs = DEFAULT_HEARTBEAT_MS;
   let failures = 0;
+  let askedToWaitMs = 0;
   let report: Pick<HeartbeatBody, 'status' | 'output' | 'checkId'> =
     checkTtlMs === undefined ? {} : { status: 'passing' };
   let unsentMetadata: Record<string, string | null> | undefined;
@@ -148,6 +157,7 @@ export function createRegistrationHandle(
       if (known) await beat();
       else await register();
       failures = 0;
+      askedToWaitMs = 0;
       return true;
     } catch (error) {
       return fail(toPortolanError(error));
@@ -180,7 +190,7 @@ export function createRegistrationHandle(
     if (unsentMetadata === sentMetadata) unsentMetadata = undefined;
     if (closing.signal.aborted) return;
     enter('registered');
-    roles.take(answer.exclusive, answer.ttlMs ?? undefined, sentAtMs);
+    if (answer) roles.take(answer.exclusive, answer.ttlMs ?? undefined, sentAtMs);
   }
 
   function fail(error: PortolanError): boolean {
@@ -190,14 +200,17 @@ export function createRegistrationHandle(
       known = false;
       failures = 0;
       roles.stepDown();
+      askedToWaitMs = 0;
       enter('registering');
       return false;
     }
     failures += 1;
+    askedToWaitMs = error.retryAfterMs ?? 0;
     const level = failures === 1 ? 'warn' : 'debug';
     logger[level]({ id, code: error.code, failures }, `registration: ${error.message}`);
     if (!known && instance === undefined && !error.retryable && isCallersFault(error)) {
       enter('failed');
+      unfollow?.();
       rejectReady(error);
     } else if (known) enter('away');
     emitter.emit('error', error);
@@ -205,10 +218,14 @@ export function createRegistrationHandle(
   }
 
   function delayMs(delivered: boolean): number {
-    if (delivered) return heartbeatMs * (0.8 + 0.2 * random());
+    if (delivered) {
+      return instances.nextBeatMs?.(heartbeatMs) ?? heartbeatMs * (0.8 + 0.2 * random());
+    }
     // Told to register again: soon, but a whole fleet is told at the same moment.
     if (failures === 0) return random() * retry.baseMs;
-    return Math.min(backoffDelayMs(failures - 1, retry, random), known ? heartbeatMs : retry.capMs);
+    const wantedMs = retryDelayMs(failures - 1, retry, random, askedToWaitMs);
+    // Asked to wait, a lease does not wait for longer than a heartbeat.
+    return Math.min(wantedMs, known ? heartbeatMs : Math.max(retry.capMs, 2 * askedToWaitMs));
   }
 
   function schedule(delivered: boolean): void {
@@ -260,6 +277,7 @@ export function createRegistrationHandle(
       releaseSignals();
       rejectReady(new PortolanError('ABORTED', 'The registration was closed.', { status: 0 }));
       await deregister();
+      unfollow?.();
       enter('closed');
     })();
     return closed;
@@ -273,6 +291,9 @@ export function createRegistrationHandle(
         onDrained: (signal) => emitter.emit('drained', signal),
       })
     : () => undefined;
+  const unfollow = instances.follow?.(id, scope, () => {
+    if (state !== 'failed' && !closing.signal.aborted && !running) void run();
+  });
   void run();
 
   return {

@@ -11,6 +11,16 @@ export function backoffDelayMs(failures: number, options: BackoffOptions, random
   return Math.max(options.baseMs / 4, random() * ceiling);
 }
 
+/** The back-off, but not before the registry asks for it, and up to half as long again: others were asked as well. */
+export function retryDelayMs(
+  failures: number,
+  options: BackoffOptions,
+  random: Random,
+  retryAfterMs = 0,
+): number {
+  return Math.max(backoffDelayMs(failures, options, random), retryAfterMs * (1 + 0.5 * random()));
+}
+
 /** Resolves after `delayMs`, or at once when `signal` aborts. */
 export function wait(delayMs: number, clock: Clock, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {

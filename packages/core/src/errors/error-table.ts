@@ -64,6 +64,24 @@ export const ERROR_TABLE = {
     retryable: false,
     title: 'The path does not take this method',
   },
+  UPGRADE_REQUIRED: {
+    http: 426,
+    grpc: 'UNIMPLEMENTED',
+    retryable: false,
+    title: 'The path is spoken to by another protocol',
+  },
+  FRAME_INVALID: {
+    http: 400,
+    grpc: 'INVALID_ARGUMENT',
+    retryable: false,
+    title: 'A frame is not as the agent protocol has it',
+  },
+  PEER_SILENT: {
+    http: 408,
+    grpc: 'DEADLINE_EXCEEDED',
+    retryable: true,
+    title: 'Nothing came in time, or half a frame',
+  },
   ORIGIN_FORBIDDEN: {
     http: 403,
     grpc: 'PERMISSION_DENIED',
@@ -176,6 +194,12 @@ export const ERROR_TABLE = {
     grpc: 'RESOURCE_EXHAUSTED',
     retryable: true,
     title: 'More than can be taken now',
+  },
+  CONTROL_OVERLOADED: {
+    http: 429,
+    grpc: 'RESOURCE_EXHAUSTED',
+    retryable: true,
+    title: 'The control port has more to do than it can',
   },
   TOO_MANY_WATCHERS: {
     http: 503,

@@ -1,3 +1,5 @@
+import type { Admission, RequestClass } from './admission.ts';
+
 /** A request to the control port, read whole. Header names are lower case; a repeated field is joined with ", ". */
 export interface ControlRequest {
   readonly method: string;
@@ -19,12 +21,55 @@ export interface ControlReply {
   readonly body?: string | Uint8Array | AsyncIterable<string | Uint8Array>;
 }
 
+/** What a connection that switched protocols tells whoever speaks on it. Nothing is called after `onClosed`. */
+export interface UpgradedHandler {
+  /** The piece is lent: what is kept of it after the call has to be copied. */
+  onData(piece: Uint8Array): void;
+  /** After a write returned false: more is welcome. */
+  onDrain(): void;
+  /** The peer will send no more. */
+  onEnd(): void;
+  onClosed(): void;
+}
+
+/** A connection that switched protocols. It is paused until `start`. */
+export interface UpgradedConnection {
+  readonly remoteAddress: string;
+  readonly requestId: string;
+  /** Aborts when the server shuts down; the connection should come to its end then. */
+  readonly shutdown: AbortSignal;
+  /** Asked for everything that the peer wants. */
+  readonly admission: Admission;
+  /** Bytes written that the peer has not taken. */
+  readonly unsentBytes: number;
+  start(handler: UpgradedHandler): void;
+  pause(): void;
+  resume(): void;
+  /** False says to wait for `onDrain`. */
+  write(bytes: Uint8Array): boolean;
+  /** Closes our side once everything is sent. */
+  end(): void;
+  destroy(): void;
+}
+
+/** Another protocol that a route's connection can switch to. */
+export interface RouteUpgrade {
+  /** Tokens of the Upgrade field (RFC 9110 §7.8); the client's order decides. */
+  readonly protocols: readonly string[];
+  /** Called once the switch was answered. */
+  begin(connection: UpgradedConnection, protocol: string): void;
+}
+
 export interface HttpRoute {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** `:name` parameters, `*` at the end only. */
   readonly path: string;
   /** Default 64 KiB. */
   readonly bodyLimitBytes?: number;
+  /** How long it is admitted when there is too much to do. Default: `read` for GET and HEAD, else `write`. */
+  readonly admission?: RequestClass;
+  /** Where the client asks for one of its protocols it is begun instead of `handle`. GET only. */
+  readonly upgrade?: RouteUpgrade;
   handle(
     request: ControlRequest,
     params: Readonly<Record<string, string>>,

@@ -1,4 +1,4 @@
-import type { Clock, Counter, TimerHandle } from '@portolan/core';
+import { type Clock, type Counter, createLoopLag } from '@portolan/core';
 
 export interface OverloadOptions {
   /** Requests under way, upgraded connections among them; more are refused. */
@@ -15,10 +15,6 @@ export interface OverloadGuard {
   readonly lagMs: number;
   close(): void;
 }
-
-const SAMPLE_EVERY_MS = 100;
-/** Weight of the newest sample: a single pause is not overload. */
-const SMOOTHING = 0.3;
 
 /**
  * Refuses what this process could not serve in time, so that it keeps serving the rest: a queue in front of a busy loop only
@@ -37,33 +33,17 @@ export function createOverloadGuard(
   const shedForRequests = deps.shed('requests');
   const shedForLag = deps.shed('lag');
   let underWay = 0;
-  let lagMs = 0;
-  let dueMs = 0;
-  /** Only while requests are under way. */
-  let timer: TimerHandle | undefined;
-
-  function sample(): void {
-    const late = Math.max(0, clock.now() - dueMs);
-    lagMs += (late - lagMs) * SMOOTHING;
-    timer = undefined;
-    if (underWay > 0) sampleLater();
-    else lagMs = 0;
-  }
-
-  function sampleLater(): void {
-    dueMs = clock.now() + SAMPLE_EVERY_MS;
-    timer = clock.setTimer(SAMPLE_EVERY_MS, sample);
-  }
+  const lag = createLoopLag(clock, () => underWay > 0);
 
   return {
     admit() {
       underWay += 1;
-      if (limitMs > 0 && timer === undefined) sampleLater();
+      if (limitMs > 0) lag.watch();
       if (underWay > maxRequests) {
         shedForRequests.inc();
         return false;
       }
-      if (limitMs > 0 && lagMs > limitMs && random() * limitMs < lagMs - limitMs) {
+      if (limitMs > 0 && lag.ms > limitMs && random() * limitMs < lag.ms - limitMs) {
         shedForLag.inc();
         return false;
       }
@@ -73,8 +53,8 @@ export function createOverloadGuard(
       underWay -= 1;
     },
     get lagMs() {
-      return lagMs;
+      return lag.ms;
     },
-    close: () => timer?.cancel(),
+    close: () => lag.close(),
   };
 }

@@ -1,5 +1,6 @@
 import { type AddressPolicy, createAddressPolicy, type OwnEndpoint, parseIp } from '@portolan/core';
 import type { HttpServerLimits } from '@portolan/http';
+import type { AdmissionOptions } from '../control/admission.ts';
 import type { PortolanConfig } from './schema.ts';
 import type { ListenAddress } from './value-types.ts';
 
@@ -35,10 +36,17 @@ export function compileControlLimits(config: PortolanConfig): Partial<HttpServer
     headTimeoutMs: limits.headTimeout,
     idleTimeoutMs: limits.idleTimeout,
     bodyWindowMs: limits.bodyTimeout,
+    writeIdleTimeoutMs: limits.writeTimeout,
     maxConnections: limits.connections,
     // Agents and gateways of a whole cluster may come through one address.
     maxConnectionsPerIp: limits.connections,
     // A watcher that closed its side has gone: nothing is waiting for its answer.
     halfCloseTimeoutMs: 1_000,
   };
+}
+
+/** When the control port refuses requests. */
+export function compileControlOverload(config: PortolanConfig): AdmissionOptions {
+  const { requests, bytes, lag } = config.control.overload;
+  return { requests, bytes, lagMs: lag };
 }

@@ -12,8 +12,10 @@ export const DEFAULTS: PortolanConfigInput = {
       headTimeout: '10s',
       bodyTimeout: '30s',
       idleTimeout: '75s',
+      writeTimeout: '30s',
       watchers: 10_000,
     },
+    overload: { requests: 4_096, bytes: '64MiB', lag: '500ms' },
   },
   gateway: {
     listen: '127.0.0.1:8080',

@@ -14,6 +14,7 @@ const READ_AT_START = [
   'role',
   'control.listen',
   'control.limits',
+  'control.overload',
   'gateway',
   'store',
   'dialects',

@@ -24,8 +24,19 @@ const control = z.strictObject({
     bodyTimeout: duration({ atLeastMs: 1 }),
     /** How long a connection may rest between requests. */
     idleTimeout: duration({ atLeastMs: 1 }),
+    /** A reader that takes nothing of a waiting answer for this long is cut off. */
+    writeTimeout: duration({ atLeastMs: 1 }),
     /** Open streams and long polls. */
     watchers: count(0, 1_000_000),
+  }),
+  /** Above any of these, requests are refused with 429: reads at once, writes from twice, heartbeats from eight times as much. */
+  overload: z.strictObject({
+    /** Writes and heartbeats that wait for their answer. */
+    requests: count(1, 10_000_000),
+    /** Bytes of their bodies. */
+    bytes: size({ atLeastBytes: 64 * KIB, atMostBytes: 1024 * 1024 * KIB }),
+    /** Lag of the event loop; 0: it is not looked at. */
+    lag: duration(),
   }),
 });
 

@@ -163,6 +163,134 @@ it('does not answer under a rebound name', async () => {
   expect(reply).toMatch(/^HTTP\/1\.1 403 /);
 });
 
+describe('with too much to do', () => {
+  let busy: ControlListener;
+  let origin: string;
+  let release: () => void;
+
+  beforeEach(async () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    release = resolve;
+    const ok = { status: 200, headers: {} };
+    busy = createControlListener(
+      {
+        name: 'control',
+        limits: {},
+        allowedHosts: [],
+        overload: { requests: 1, bytes: 1_000_000, lagMs: 0 },
+      },
+      { clock: systemClock, random: seededRandom(1), logger: NO_LOGGER, metrics: NO_METRICS },
+    );
+    busy.mount([
+      adapter([
+        { method: 'POST', path: '/write', handle: () => promise.then(() => ok) },
+        { method: 'GET', path: '/read', handle: () => ok },
+        { method: 'PUT', path: '/beat', admission: 'heartbeat', handle: () => ok },
+        { method: 'GET', path: '/live', admission: 'essential', handle: () => ok },
+      ]),
+    ]);
+    const bound = await busy.listen({ host: '127.0.0.1', port: 0 });
+    origin = `http://127.0.0.1:${bound.port}`;
+  });
+  afterEach(() => busy.close(100));
+
+  const status = async (method: string, path: string, init: RequestInit = {}) =>
+    (await fetch(origin + path, { method, ...init })).status;
+  const all = async () => [
+    await status('GET', '/read'),
+    await status('POST', '/write', { body: '{}' }),
+    await status('PUT', '/beat'),
+    await status('GET', '/live'),
+    await status('GET', '/nothing'),
+  ];
+
+  it('refuses reads and writes before anything is done, and takes heartbeats', async () => {
+    const writes = Array.from({ length: 5 }, (_, at) =>
+      status('POST', '/write', at === 0 ? {} : { body: 'x' }),
+    );
+    await expect.poll(() => busy.pressure).toBeGreaterThanOrEqual(2);
+    // Some of the five may be refused already; what is admitted waits.
+    while (busy.pressure < 4) {
+      writes.push(status('POST', '/write'));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(await all()).toEqual([429, 429, 200, 200, 429]);
+    release();
+    expect((await Promise.all(writes)).every((each) => each === 200 || each === 429)).toBe(true);
+    expect(busy.pressure).toBe(0);
+    expect(await all()).toEqual([200, 200, 200, 200, 404]);
+  });
+
+  it('counts no request that is not whole, and none that its client gave up', async () => {
+    const port = Number(new URL(origin).port);
+    const head = 'POST /write HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n';
+    const half = connect(port, '127.0.0.1').on('error', () => undefined);
+    half.write(`${head}12345`);
+    await expect.poll(() => busy.connections).toBe(1);
+    expect(await status('GET', '/read')).toBe(200);
+    expect(busy.pressure).toBe(0);
+    half.write('67890');
+    await expect.poll(() => busy.pressure).toBe(1);
+    half.destroy();
+    release();
+    await expect.poll(() => busy.pressure).toBe(0);
+  });
+});
+
+describe('a route with another protocol', () => {
+  const said: string[] = [];
+  const upgraded: HttpRoute = {
+    method: 'GET',
+    path: '/other',
+    handle: () => ({ status: 426, headers: { upgrade: 'echo/1' } }),
+    upgrade: {
+      protocols: ['echo/1', 'echo/2'],
+      begin(connection, protocol) {
+        connection.write(new TextEncoder().encode(`${protocol} `));
+        connection.start({
+          onData: (piece) => void connection.write(piece),
+          onDrain: () => undefined,
+          onEnd: () => connection.end(),
+          onClosed: () => said.push('closed'),
+        });
+        connection.resume();
+      },
+    },
+  };
+  const ask = (fields: string, rest = '') =>
+    raw(`GET /other HTTP/1.1\r\nHost: localhost\r\n${fields}\r\n${rest}`);
+  beforeEach(() => {
+    said.length = 0;
+    listener.mount([adapter([upgraded])]);
+  });
+
+  it('is begun in the version that the client prefers of those it speaks, with what came early', async () => {
+    const reply = await ask('Connection: Upgrade\r\nUpgrade: echo/9, echo/2, echo/1\r\n', 'early');
+    expect(reply).toMatch(/^HTTP\/1\.1 101 /);
+    expect(reply.toLowerCase()).toContain('upgrade: echo/2\r\n');
+    expect(reply.slice(reply.indexOf('\r\n\r\n') + 4)).toBe('echo/2 early');
+    await expect.poll(() => said).toEqual(['closed']);
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['a version it does not speak', 'Upgrade: echo/9\r\nConnection: close, upgrade\r\n'],
+    ['a field that no Connection names', 'Upgrade: echo/1\r\n'],
+  ])('is told how to ask by whoever asks with %s', async (_what, fields) => {
+    const reply = await ask(
+      fields.includes('Connection') ? fields : `${fields}Connection: close\r\n`,
+    );
+    expect(reply).toMatch(/^HTTP\/1\.1 426 /);
+  });
+
+  it('is not begun for a page of another origin', async () => {
+    const reply = await ask(
+      'Connection: Upgrade, close\r\nUpgrade: echo/1\r\nOrigin: http://evil.example\r\n',
+    );
+    expect(reply).toMatch(/^HTTP\/1\.1 403 /);
+  });
+});
+
 describe('a stream', () => {
   it('ends when the client goes away', async () => {
     const client = new AbortController();

@@ -4,12 +4,14 @@ import {
   type Counter,
   type Histogram,
   type HttpProtocolAdapter,
+  type HttpRoute,
   isRegistryError,
   type LabelledMetric,
   type Logger,
   type Metrics,
   type Random,
   RegistryError,
+  type RequestClass,
 } from '@portolan/core';
 import {
   canonicalTarget,
@@ -19,10 +21,17 @@ import {
   type ServerExchange,
 } from '@portolan/http';
 import type { ListenAddress } from '../config/value-types.ts';
+import {
+  type AdmissionOptions,
+  type ControlAdmission,
+  createAdmission,
+  UNLIMITED,
+} from './admission.ts';
 import { answer, renderFault } from './answer.ts';
 import { createRequestIds, ExchangeRequest } from './control-request.ts';
 import { createHostGuard, type HostGuard } from './host-guard.ts';
 import { createRouteTable, type Resolution, type RouteTable } from './route-table.ts';
+import { createUpgradedSocket } from './upgraded-socket.ts';
 
 export interface ControlListenerOptions {
   /** Its name in metrics. */
@@ -30,6 +39,8 @@ export interface ControlListenerOptions {
   readonly limits: Partial<HttpServerLimits>;
   /** See `control.allowedHosts`. */
   readonly allowedHosts: readonly string[];
+  /** See `control.overload`; absent: nothing is refused. */
+  readonly overload?: AdmissionOptions;
 }
 
 export interface ControlListenerDeps {
@@ -47,6 +58,8 @@ export interface ControlListener {
   mount(adapters: readonly [HttpProtocolAdapter, ...HttpProtocolAdapter[]]): void;
   setAllowedHosts(allowedHosts: readonly string[]): void;
   readonly connections: number;
+  /** How much there is to do, as a share of what is allowed. */
+  readonly pressure: number;
   /** Ends streams and long polls at once, lets other requests finish, then cuts what is left. */
   close(timeoutMs: number): Promise<void>;
 }
@@ -69,6 +82,7 @@ class ExchangeDispatcher implements ControlListener {
   readonly #closing = new AbortController();
   readonly #requests: LabelledMetric<Counter>;
   readonly #latency: Histogram;
+  readonly #admission: ControlAdmission;
   #hosts: HostGuard;
   #routes: RouteTable = createRouteTable([]);
   #fallback: HttpProtocolAdapter | undefined;
@@ -78,6 +92,7 @@ class ExchangeDispatcher implements ControlListener {
     this.#clock = deps.clock;
     this.#nextId = createRequestIds(Math.floor(deps.random() * 36 ** 6).toString(36));
     this.#hosts = createHostGuard(options.allowedHosts);
+    this.#admission = createAdmission(options.overload ?? UNLIMITED, deps);
     this.#requests = deps.metrics.counter({
       name: 'portolan_control_requests_total',
       help: 'Requests to the control port.',
@@ -122,6 +137,10 @@ class ExchangeDispatcher implements ControlListener {
     return this.#server.connections;
   }
 
+  get pressure(): number {
+    return this.#admission.pressure;
+  }
+
   async listen(address: ListenAddress): Promise<ListenAddress> {
     const bound = await this.#server.listen(address);
     return { host: bound.address, port: bound.port };
@@ -139,6 +158,7 @@ class ExchangeDispatcher implements ControlListener {
   async close(timeoutMs: number): Promise<void> {
     this.#closing.abort();
     await this.#server.drain(timeoutMs);
+    this.#admission.close();
   }
 
   #begin(exchange: ServerExchange): void {
@@ -146,7 +166,7 @@ class ExchangeDispatcher implements ControlListener {
     if (!call) return;
     const { resolution, request } = call;
     if (resolution.kind !== 'route' || !exchange.hasBody) {
-      this.#answer(call);
+      if (resolution.kind !== 'route' || !this.#upgrade(call, resolution.route)) this.#answer(call);
       return;
     }
     const limitBytes = resolution.route.bodyLimitBytes ?? DEFAULT_BODY_LIMIT_BYTES;
@@ -158,6 +178,7 @@ class ExchangeDispatcher implements ControlListener {
     exchange.readBody(limitBytes).then(
       (body) => {
         request.body = body;
+        call.heldBytes = body.length;
         this.#answer(call);
       },
       (error: unknown) => {
@@ -183,8 +204,11 @@ class ExchangeDispatcher implements ControlListener {
       const requestId = this.#nextId(head.get('x-request-id'));
       const request = new ExchangeRequest(exchange, target, requestId, this.#closing.signal);
       const resolution = this.#routes.resolve(request.method, request.path);
-      call = { exchange, request, resolution, fallback, startedMs };
-      this.#hosts.check(head.hostName, head.method, head.get('origin'));
+      call = { exchange, request, resolution, fallback, startedMs, heldBytes: 0 };
+      // A page may read, but not switch to a protocol by which it could write.
+      const method = head.upgrade === undefined ? head.method : 'POST';
+      this.#hosts.check(head.hostName, method, head.get('origin'));
+      this.#admission.check(classOf(resolution));
       return call;
     } catch (error) {
       if (call) this.#send(call, this.#renderFault(call, error));
@@ -197,7 +221,41 @@ class ExchangeDispatcher implements ControlListener {
     }
   }
 
+  /** Switches the connection to a protocol that the route speaks; false where none was asked for. */
+  #upgrade(call: Call, route: HttpRoute): boolean {
+    const { exchange, request } = call;
+    const wanted = exchange.head.upgrade;
+    if (wanted === undefined || !route.upgrade) return false;
+    const protocol = protocolsOf(wanted).find((each) => route.upgrade?.protocols.includes(each));
+    if (protocol === undefined) return false;
+    const taken = exchange.upgrade(protocol, fieldLinesOf(request.requestId));
+    if (!taken) return false;
+    this.#requests
+      .labels(call.resolution.adapter?.name ?? call.fallback.name, request.method, '101')
+      .inc();
+    const connection = createUpgradedSocket({
+      ...taken,
+      remoteAddress: request.remoteAddress,
+      requestId: request.requestId,
+      shutdown: this.#closing.signal,
+      admission: this.#admission,
+    });
+    route.upgrade.begin(connection, protocol);
+    return true;
+  }
+
+  #leave(call: Call): void {
+    const { admitted } = call;
+    if (admitted === undefined) return;
+    call.admitted = undefined;
+    this.#admission.leave(admitted, call.heldBytes);
+  }
+
+  /** Only a request that is whole counts as under way: a slow sender has a connection, not a place. */
   #answer(call: Call): void {
+    call.admitted = classOf(call.resolution);
+    this.#admission.begin(call.admitted);
+    this.#admission.hold(call.heldBytes);
     const reply = answer(call.resolution, call.request, call.fallback, this.#logger);
     if (!(reply instanceof Promise)) {
       this.#send(call, reply);
@@ -214,6 +272,7 @@ class ExchangeDispatcher implements ControlListener {
   }
 
   #send(call: Call, reply: ControlReply): void {
+    this.#leave(call);
     const { exchange, request, resolution, fallback } = call;
     const adapter = resolution.adapter ?? fallback;
     this.#requests.labels(adapter.name, request.method, String(reply.status)).inc();
@@ -253,6 +312,9 @@ interface Call {
   readonly resolution: Resolution;
   readonly fallback: HttpProtocolAdapter;
   readonly startedMs: number;
+  /** While the call counts as under way. */
+  admitted?: RequestClass | undefined;
+  heldBytes: number;
 }
 
 const PROBLEM_HEADERS = {
@@ -261,6 +323,22 @@ const PROBLEM_HEADERS = {
   'x-content-type-options': 'nosniff',
 };
 const TEXT_HEADERS = { 'content-type': 'text/plain; charset=utf-8' };
+
+/** What no route answers costs little: it is a read, whatever its method. */
+function classOf(resolution: Resolution): RequestClass {
+  if (resolution.kind !== 'route') return 'read';
+  const { admission, method } = resolution.route;
+  return admission ?? (method === 'GET' || method === 'HEAD' ? 'read' : 'write');
+}
+
+/** RFC 9110 §7.8: a list in the client's order of preference. */
+function protocolsOf(field: string): string[] {
+  return field.split(',').map((each) => each.trim().toLowerCase());
+}
+
+function fieldLinesOf(requestId: string): string {
+  return `x-request-id: ${requestId}\r\n`;
+}
 
 function tooLarge(limitBytes: number): RegistryError {
   const detail = `The body may have ${limitBytes} bytes at most here.`;

@@ -23,6 +23,8 @@ export interface SystemAdapterDeps {
 }
 
 const TEXT = 'text/plain; charset=utf-8';
+/** How others see whether this process is well: answered also when there is too much to do. */
+const OBSERVED = { method: 'GET', admission: 'essential' } as const;
 
 /** What every process answers whatever its role: `/`, `/livez`, `/readyz`, `/metrics`. */
 export function createSystemAdapter(deps: SystemAdapterDeps): HttpProtocolAdapter {
@@ -31,10 +33,10 @@ export function createSystemAdapter(deps: SystemAdapterDeps): HttpProtocolAdapte
     name: 'system',
     prefixes: ['/', '/livez', '/readyz', '/metrics'],
     routes: [
-      { method: 'GET', path: '/', handle: () => text(200, deps.about()) },
-      { method: 'GET', path: '/livez', handle: () => text(200, 'alive\n') },
+      { ...OBSERVED, path: '/', handle: () => text(200, deps.about()) },
+      { ...OBSERVED, path: '/livez', handle: () => text(200, 'alive\n') },
       {
-        method: 'GET',
+        ...OBSERVED,
         path: '/readyz',
         handle() {
           const reasons = deps.readiness.reasons();
@@ -44,7 +46,7 @@ export function createSystemAdapter(deps: SystemAdapterDeps): HttpProtocolAdapte
         },
       },
       {
-        method: 'GET',
+        ...OBSERVED,
         path: '/metrics',
         async handle() {
           const { metrics } = deps;

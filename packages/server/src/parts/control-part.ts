@@ -1,5 +1,5 @@
 import type { HttpProtocolAdapter } from '@portolan/core';
-import { compileControlLimits } from '../config/compile-config.ts';
+import { compileControlLimits, compileControlOverload } from '../config/compile-config.ts';
 import { createControlListener } from '../control/control-listener.ts';
 import { createSystemAdapter } from '../control/system-adapter.ts';
 import { bind } from '../lifecycle/bind.ts';
@@ -24,6 +24,7 @@ export async function startControl(context: ServerContext): Promise<ControlPart>
       name: 'control',
       limits: compileControlLimits(config),
       allowedHosts: config.control.allowedHosts,
+      overload: compileControlOverload(config),
     },
     { ...context, logger: context.logger.child({ component: 'control' }) },
   );

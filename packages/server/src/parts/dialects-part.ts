@@ -5,7 +5,7 @@ import type {
   RouteExplainer,
   SocketProtocolAdapter,
 } from '@portolan/core';
-import { compileControlLimits } from '../config/compile-config.ts';
+import { compileControlLimits, compileControlOverload } from '../config/compile-config.ts';
 import { compileDnsOptions, compileGrpcOptions } from '../config/compile-dialects.ts';
 import type { PortolanConfig } from '../config/schema.ts';
 import { createControlListener } from '../control/control-listener.ts';
@@ -129,7 +129,12 @@ async function serveOverHttp(
   const [first, ...others] = adapters;
   if (!first) return;
   const listener = createControlListener(
-    { name, limits: compileControlLimits(config), allowedHosts: config.control.allowedHosts },
+    {
+      name,
+      limits: compileControlLimits(config),
+      allowedHosts: config.control.allowedHosts,
+      overload: compileControlOverload(config),
+    },
     { ...context, logger: logger.child({ component: name }) },
   );
   listener.mount([first, ...others]);

@@ -49,11 +49,16 @@ export async function startRegistry(
   );
   stack.push('webhooks', () => webhooks.close());
   const rest = createRestAdapter(
-    { version: context.version, maxWatchers: config.control.limits.watchers },
+    {
+      version: context.version,
+      maxWatchers: config.control.limits.watchers,
+      agentTimes: { writeIdleTimeoutMs: config.control.limits.writeTimeout },
+    },
     {
       registry,
       clock,
       logger: logger.child({ component: 'api' }),
+      metrics: context.metrics,
       status,
       snapshot: createSnapshotPort(store, { clock, logger }),
       explainer,

@@ -68,7 +68,11 @@ const WIRE: Readonly<Record<ErrorCode, Wire>> = {
   REVISION_IN_FUTURE: { status: INVALID },
   // Consul's own limits answer 429 to what it may take later and 503 to what another server may take.
   TOO_MANY_REQUESTS: { status: 429 },
+  CONTROL_OVERLOADED: { status: 429 },
   TOO_MANY_WATCHERS: { status: 503 },
+  UPGRADE_REQUIRED: { status: 426 },
+  FRAME_INVALID: { status: INVALID, text: decode },
+  PEER_SILENT: { status: 408 },
   STARTING: { status: 503 },
   SHUTTING_DOWN: { status: 503 },
   GATEWAY_ABSENT: { status: 500 },

@@ -8,9 +8,12 @@ import {
   type HttpRoute,
   type InstanceRef,
   type Logger,
+  type Metrics,
   type Registry,
   RegistryError,
+  type RequestClass,
   type RouteExplainer,
+  type RouteUpgrade,
   type ServiceKey,
 } from '@portolan/core';
 import type { z } from 'zod';
@@ -45,6 +48,7 @@ export interface RestDeps {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly metrics?: Metrics;
   /** The body of `GET /status`. */
   readonly status: () => object;
   readonly snapshot?: SnapshotPort;
@@ -58,6 +62,8 @@ export interface RestDeps {
 export interface RestContext extends RestDeps {
   readonly watchers: WatcherBudget;
   readonly frames: ViewFrames;
+  /** Between the pieces of long answers. */
+  readonly turns: () => Promise<void>;
   readonly streamHeartbeatMs: number;
   readonly streamBacklogBytes: number;
 }
@@ -92,6 +98,8 @@ export interface Operation {
   readonly requestHeaders?: Readonly<Record<string, string>>;
   readonly answers: Readonly<Record<number, Answer>>;
   readonly errors: readonly ErrorCode[];
+  readonly admission?: RequestClass;
+  readonly upgrade?: RouteUpgrade;
   handle(call: Call): ControlReply | Promise<ControlReply>;
 }
 

@@ -1,8 +1,16 @@
-import type { ControlReply, ControlRequest, HttpProtocolAdapter, HttpRoute } from '@portolan/core';
+import {
+  type ControlReply,
+  type ControlRequest,
+  type HttpProtocolAdapter,
+  type HttpRoute,
+  isRegistryError,
+} from '@portolan/core';
+import { type AgentTimes, DEFAULT_AGENT_TIMES } from '../agent/agent-connection.ts';
 import { createWatcherBudget } from '../watching/watcher-budget.ts';
 import { jsonReply } from './json-reply.ts';
 import { toOpenApiDocument } from './openapi/openapi-document.ts';
 import type { Operation, RestContext, RestDeps } from './operation.ts';
+import { agentOperations } from './operations/agent.ts';
 import { applyOperations } from './operations/apply.ts';
 import { eventOperations } from './operations/events.ts';
 import { heartbeatOperations } from './operations/heartbeats.ts';
@@ -18,6 +26,7 @@ import { snapshotOperations } from './operations/snapshots.ts';
 import { webhookOperations } from './operations/webhooks.ts';
 import { toProblemReply } from './problem-reply.ts';
 import { checkQuery } from './query.ts';
+import { createLoopTurns } from './streams/loop-turns.ts';
 import { createViewFrames } from './streams/view-frames.ts';
 
 export interface RestAdapterOptions {
@@ -29,6 +38,8 @@ export interface RestAdapterOptions {
   readonly streamHeartbeatMs?: number;
   /** An event stream ends when more than this waits for its reader; default 1 MiB. */
   readonly streamBacklogBytes?: number;
+  /** Pings and time-outs of the agent protocol. */
+  readonly agentTimes?: Partial<AgentTimes>;
   /** Serialised views kept for the next reader; default 32 MiB. */
   readonly viewCacheBytes?: number;
 }
@@ -45,12 +56,14 @@ export function createRestAdapter(
     ...deps,
     watchers: createWatcherBudget(options.maxWatchers ?? 20_000),
     frames: createViewFrames(options.viewCacheBytes ?? 32 * MEBIBYTE),
+    turns: createLoopTurns(),
     streamHeartbeatMs: options.streamHeartbeatMs ?? 15_000,
     streamBacklogBytes: options.streamBacklogBytes ?? MEBIBYTE,
   };
   const operations = [
     ...instanceOperations(context),
     ...heartbeatOperations(context),
+    ...agentOperations(deps, { ...DEFAULT_AGENT_TIMES, ...options.agentTimes }),
     ...intentOperations(context),
     ...serviceOperations(context),
     ...serviceSettingsOperations(context),
@@ -81,21 +94,35 @@ export function createRestAdapter(
     name: 'rest',
     prefixes: [REST_BASE, '/register', '/heartbeat', '/openapi.json'],
     routes,
-    renderError: (error, request) => toProblemReply(error, request.requestId),
+    renderError: (error, request) =>
+      toProblemReply(error, request.requestId, upgradeHeader(error, request.path, routes)),
   };
 }
 
 function toRoutes(operation: Operation): HttpRoute[] {
-  const { query = {}, body, method } = operation;
+  const { query = {}, body, method, admission, upgrade } = operation;
   const paths = [`${REST_BASE}${operation.path}`];
   if (operation.alias !== undefined) paths.push(operation.alias);
   return paths.map((path) => ({
     method,
     path,
     ...(body?.limitBytes === undefined ? undefined : { bodyLimitBytes: body.limitBytes }),
+    ...(admission === undefined ? undefined : { admission }),
+    ...(upgrade === undefined ? undefined : { upgrade }),
     handle(request: ControlRequest, params) {
       checkQuery(request.query, query);
       return operation.handle({ request, params });
     },
   }));
+}
+
+/** RFC 9110 §15.5.22: a 426 says which protocols the path is spoken to by. */
+function upgradeHeader(
+  error: unknown,
+  path: string,
+  routes: readonly HttpRoute[],
+): Record<string, string> {
+  if (!isRegistryError(error) || error.code !== 'UPGRADE_REQUIRED') return {};
+  const protocols = routes.find((route) => route.path === path)?.upgrade?.protocols ?? [];
+  return protocols.length === 0 ? {} : { upgrade: protocols.join(', '), connection: 'upgrade' };
 }

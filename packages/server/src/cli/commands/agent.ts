@@ -1,8 +1,10 @@
-import type { CheckBody, RegistrationBody } from '@portolan/client';
+import { type CheckBody, holdProcess, type RegistrationBody } from '@portolan/client';
 import { type Command, Option } from 'commander';
 import { createAddressSource } from '../agent/address-source.ts';
+import { readAgentFile } from '../agent/agent-file.ts';
 import { startApplication } from '../agent/application.ts';
 import { runAgent, SCRIPT_CHECK_ID } from '../agent/run-agent.ts';
+import { runAgentFile } from '../agent/run-agent-file.ts';
 import { CHECK_EXPECTED, type CheckOption, collectCheck, toCheckBody } from '../check-option.ts';
 import { CliError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
@@ -10,7 +12,11 @@ import { collect, collectPair, parseDurationOption, parsePort, parseWeight } fro
 import { toPrintable } from '../output/printable.ts';
 import { clientFor, globalOptions } from '../registry-client.ts';
 
-interface AgentCommandOptions {
+interface AgentCommandOptions extends ApplicationOptions {
+  readonly file?: string;
+}
+
+interface ApplicationOptions {
   readonly service: string;
   readonly port: number;
   readonly address?: string;
@@ -30,18 +36,24 @@ interface AgentCommandOptions {
   readonly startTimeout: number;
 }
 
-/** `portolan agent … -- command` */
+/** `portolan agent … -- command`, or `portolan agent --file …` */
 export function addAgent(program: Command, context: CliContext): void {
   program
     .command('agent')
-    .summary('run an application and keep it registered')
+    .summary(
+      'run an application and keep it registered, or keep the instances of a file registered',
+    )
     .description(
-      'Runs an application, registers it once it is ready, and deregisters and drains before it stops. Exits with its code.',
+      'Runs an application (--service, --port and a command), registers it once it is ready, and deregisters and drains before it stops; exits with its code. With --file instead: keeps registered what a file lists, such as every container of a node, over one connection.',
     )
     .usage('[options] -- <command> [args...]')
-    .argument('<command...>', 'the application and its arguments, after --')
-    .requiredOption('--service <name>', 'name of the service')
-    .requiredOption('--port <port>', 'port the application listens on', parsePort)
+    .argument('[command...]', 'the application and its arguments, after --')
+    .option(
+      '-f, --file <file>',
+      'YAML or JSON with "instances", each as in the HTTP API; read again at SIGHUP',
+    )
+    .option('--service <name>', 'name of the service')
+    .option('--port <port>', 'port the application listens on', parsePort)
     .option('--address <address>', 'default: the address by which the registry is reached')
     .option('--id <id>', 'instance id (default: service-address-port)')
     .option('--group <group>', 'group of the service')
@@ -82,11 +94,18 @@ export function addAgent(program: Command, context: CliContext): void {
         .default(60_000, '1m'),
     )
     .action(async (words: string[], options: AgentCommandOptions, command: Command) => {
-      const [file, ...args] = words;
-      if (file === undefined)
-        throw new CliError('Name the application after --.', { exit: 'usage' });
       const log = (line: string) =>
         void context.stderr.write(`portolan agent: ${toPrintable(line)}\n`);
+      if (options.file !== undefined) {
+        await followFile(options.file, words, options, command, context, log);
+        return;
+      }
+      const [file, ...args] = words;
+      if (file === undefined)
+        throw new CliError('Name the application after --, or a --file of instances.', {
+          exit: 'usage',
+        });
+      requireNamed(options);
       const client = clientFor(command, context);
       refuseMixedChecks(options.check ?? []);
       const { namespace } = globalOptions(command);
@@ -116,6 +135,52 @@ export function addAgent(program: Command, context: CliContext): void {
         { context, client, application, addresses, log },
       );
     });
+}
+
+/** Keeps registered what a file lists. */
+async function followFile(
+  file: string,
+  words: readonly string[],
+  options: AgentCommandOptions,
+  command: Command,
+  context: CliContext,
+  log: (line: string) => void,
+): Promise<void> {
+  if (words.length > 0 || options.service !== undefined || options.port !== undefined) {
+    throw new CliError('--file stands instead of --service, --port and a command.', {
+      exit: 'usage',
+    });
+  }
+  const reread = () => readAgentFile(file, context);
+  const instances = await reread();
+  const client = clientFor(command, context);
+  const { clock, random } = context;
+  const stopping = new AbortController();
+  const addresses = createAddressSource(
+    { given: options.address, urls: client.urls, signal: stopping.signal },
+    { clock, random, log },
+  );
+  const { namespace } = globalOptions(command);
+  const release = holdProcess();
+  try {
+    context.exitCode = await runAgentFile(
+      { instances, reread, namespace, drainMs: options.drain, stopping },
+      { context, client, addresses, log },
+    );
+  } finally {
+    release();
+  }
+}
+
+function requireNamed({ service, port }: Partial<ApplicationOptions>): void {
+  for (const [name, value] of [
+    ['--service <name>', service],
+    ['--port <port>', port],
+  ] as const) {
+    if (value === undefined) {
+      throw new CliError(`required option '${name}' not specified`, { exit: 'usage' });
+    }
+  }
 }
 
 /** A heartbeat reports on one of them, so the other would run out. */

@@ -1,4 +1,11 @@
-import type { CheckSpec, Instance, ProbeConfig, Registry, ServiceView } from '@portolan/core';
+import type {
+  CheckSpec,
+  Instance,
+  ProbeConfig,
+  RegisterOutcome,
+  Registry,
+  ServiceView,
+} from '@portolan/core';
 import { toRoleJson, toTermJson } from './exclusive-json.ts';
 
 /** An instance as the API answers it. */
@@ -33,6 +40,18 @@ export function toInstanceJson(instance: Instance) {
     registeredAt: new Date(instance.registeredAtMs).toISOString(),
     createRevision: instance.createRevision,
     modifyRevision: instance.modifyRevision,
+  };
+}
+
+/** What came of a registration. */
+export function toRegisterJson(outcome: RegisterOutcome) {
+  return {
+    instance: toInstanceJson(outcome.instance),
+    created: outcome.created,
+    changed: outcome.changed,
+    superseded: outcome.superseded ?? null,
+    revision: outcome.instance.modifyRevision,
+    heartbeatMs: outcome.instance.lease?.heartbeatMs ?? null,
   };
 }
 

@@ -61,6 +61,7 @@ export function heartbeatOperations(context: RestContext): Operation[] {
     body: { schema: namedHeartbeatSchema, required: true },
     answers: { 200: { description: 'Renewed.', schema: heartbeatAnswer } },
     errors: ERRORS,
+    admission: 'heartbeat',
     handle(call) {
       const body = requireValid(namedHeartbeatCodec, readJson(call));
       const { query } = call.request;
@@ -81,6 +82,7 @@ export function heartbeatOperations(context: RestContext): Operation[] {
       body: { schema: heartbeatSchema, required: false },
       answers: { 200: { description: 'Renewed.', schema: heartbeatAnswer } },
       errors: ERRORS,
+      admission: 'heartbeat',
       handle(call) {
         const ref = instanceRefOf(call);
         if (call.request.body.length === 0) return renew(ref, undefined);
@@ -104,6 +106,7 @@ export function heartbeatOperations(context: RestContext): Operation[] {
         },
       },
       errors: ['VALIDATION_FAILED'],
+      admission: 'heartbeat',
       async handle(call) {
         const namespace = namespaceOf(call);
         const { ids } = readBody(call, heartbeatBatchCodec, { limitBytes: BATCH_LIMIT_BYTES });

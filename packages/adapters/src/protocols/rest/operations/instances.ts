@@ -1,11 +1,6 @@
-import {
-  isRegistryError,
-  type RegisterOutcome,
-  type RegistrationInput,
-  type ServiceView,
-} from '@portolan/core';
+import { isRegistryError, type RegistrationInput, type ServiceView } from '@portolan/core';
 import { requireValid, validate, validationError } from '../body/body-codec.ts';
-import { toInstanceDetailJson, toInstanceJson } from '../codecs/instance-json.ts';
+import { toInstanceDetailJson, toInstanceJson, toRegisterJson } from '../codecs/instance-json.ts';
 import { INSTANCE_FILTERS, toInstanceFilter } from '../instance-filter.ts';
 import { JSON_HEADERS, jsonReply } from '../json-reply.ts';
 import {
@@ -171,17 +166,6 @@ function fallbackOf(call: Call) {
   };
 }
 
-function toRegisterJson(outcome: RegisterOutcome) {
-  return {
-    instance: toInstanceJson(outcome.instance),
-    created: outcome.created,
-    changed: outcome.changed,
-    superseded: outcome.superseded ?? null,
-    revision: outcome.instance.modifyRevision,
-    heartbeatMs: outcome.instance.lease?.heartbeatMs ?? null,
-  };
-}
-
 async function registerBatch(context: RestContext, call: Call) {
   const { requestId } = call.request;
   const { instances } = requireValid(batchCodec, readJson(call, BATCH_BODY_LIMIT_BYTES));
@@ -255,7 +239,7 @@ function listInstances(context: RestContext, call: Call) {
   const pieces = instancePieces(views, filter, registry.revision);
   return total <= PIECE_INSTANCES
     ? { status: 200, headers: JSON_HEADERS, body: [...pieces].join('') }
-    : { status: 200, headers: JSON_HEADERS, body: asAsync(pieces) };
+    : { status: 200, headers: JSON_HEADERS, body: inTurns(pieces, context.turns) };
 }
 
 function* instancePieces(
@@ -280,6 +264,12 @@ function* instancePieces(
   yield `${piece}],"revision":${revision}}`;
 }
 
-async function* asAsync(pieces: Iterable<string>): AsyncGenerator<string> {
-  yield* pieces;
+async function* inTurns(
+  pieces: Iterable<string>,
+  turn: () => Promise<void>,
+): AsyncGenerator<string> {
+  for (const piece of pieces) {
+    yield piece;
+    await turn();
+  }
 }
