@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { toLatin1 } from '../protocol/latin1.ts';
 import { SocketWriter } from '../transport/socket-writer.ts';
 import type { BodyFraming } from './framing.ts';
 
@@ -23,6 +22,16 @@ export class MessageWriter {
 
   constructor(socket: Socket) {
     this.#writer = new SocketWriter(socket);
+  }
+
+  /** See `SocketWriter`. */
+  set onUnsent(callback: () => void) {
+    this.#writer.onUnsent = callback;
+  }
+
+  /** To be called before the socket is ended. */
+  settle(): void {
+    this.#writer.settle();
   }
 
   /** Bytes that the kernel has not taken yet. */
@@ -115,7 +124,9 @@ export class MessageWriter {
       return this.#writer.writeBytes(piece);
     }
     if (before.length + piece.length + after.length <= JOIN_BYTES) {
-      return this.#send(before + toLatin1(piece, 0, piece.length) + after);
+      this.#heldHead = '';
+      this.started = true;
+      return this.#writer.writeJoined(before, piece, after);
     }
     this.#heldHead = '';
     this.started = true;
