@@ -56,7 +56,7 @@ export class MessageWriter {
   planFlush(): void {
     if (this.#flushPlanned) return;
     this.#flushPlanned = true;
-    process.nextTick(flushPlanned, this);
+    if (planned.push(this) === 1) process.nextTick(flushAllPlanned);
   }
 
   flush(): void {
@@ -136,6 +136,11 @@ export class MessageWriter {
   }
 }
 
-function flushPlanned(writer: MessageWriter): void {
-  writer.flush();
+/** One tick for all: with many sockets to a turn of callbacks, a tick for each would cost more than what it does. */
+let planned: MessageWriter[] = [];
+
+function flushAllPlanned(): void {
+  const writers = planned;
+  planned = [];
+  for (const writer of writers) writer.flush();
 }
