@@ -73,7 +73,9 @@ export class CountedHistogram {
 
   /** To be called once for each set of values. */
   child(values: readonly string[]): Histogram {
-    const labels = Object.fromEntries(this.#labelNames.map((label, at) => [label, values[at] ?? '']));
+    const labels = Object.fromEntries(
+      this.#labelNames.map((label, at) => [label, values[at] ?? '']),
+    );
     const child = new BucketedChild(labels, this.#bounds);
     this.#children.push(child);
     return child;
