@@ -9,26 +9,28 @@ const PACKAGE = fileURLToPath(new URL('../packages/http/', import.meta.url));
 const SOURCE = join(PACKAGE, 'native/transport.c');
 const TARGET = join(PACKAGE, `dist/native/transport-${process.platform}-${process.arch}.node`);
 
-/** Says what became of it in one line, or nothing when it was there. Never fails: without it sockets go through `node:net`. */
-export function buildNativeTransport() {
+/**
+ * Says why it was not built, or nothing when it is there. Never fails: without it sockets go through `node:net`.
+ */
+export function buildNativeTransport(target = TARGET, compiler = process.env.CC || 'cc') {
   if (process.platform !== 'linux') return undefined;
-  if (existsSync(TARGET) && statSync(TARGET).mtimeMs >= statSync(SOURCE).mtimeMs) return undefined;
+  if (existsSync(target) && statSync(target).mtimeMs >= statSync(SOURCE).mtimeMs) return undefined;
   // Not what an older source made.
-  rmSync(TARGET, { force: true });
-  const without = (reason) => `native transport not built (${reason}); the engine uses node:net`;
+  rmSync(target, { force: true });
+  const without = (reason) =>
+    `native transport not built (${reason}); the engine uses node:net`;
   const headers = headerFolder();
   if (headers === undefined) return without("Node's headers are not installed");
-  mkdirSync(dirname(TARGET), { recursive: true });
-  const made = `${TARGET}.${process.pid}`;
+  mkdirSync(dirname(target), { recursive: true });
+  const made = `${target}.${process.pid}`;
   const options = '-std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -fvisibility=hidden -fPIC -shared';
-  const compiler = process.env.CC || 'cc';
   const { error, status, stderr } = spawnSync(
     compiler,
     [...options.split(' '), `-I${headers}`, '-o', made, SOURCE],
     { encoding: 'utf8' },
   );
   if (status === 0) {
-    renameSync(made, TARGET);
+    renameSync(made, target);
     return undefined;
   }
   rmSync(made, { force: true });

@@ -174,6 +174,7 @@ export class NativeSocket {
   readonly #slot: number;
   #reading = false;
   #attached = true;
+  #ended = false;
   /** What was read when nobody wanted it any more: bytes, 0 for the end, or an error's number. */
   #held: Buffer | number | undefined;
   #writtenAt = -1;
@@ -212,7 +213,9 @@ export class NativeSocket {
       this.#detach();
       return reset.call(handle, callback);
     };
-    if (reading && this.#setReading(true) !== 0) this.release();
+    if (!reading || this.#setReading(true) === 0) return;
+    this.release();
+    handle.readStart();
   }
 
   /** Gives the socket back to Node. What was read of it and not told goes into its stream. */
@@ -306,14 +309,15 @@ export class NativeSocket {
     else if (what < 0) socket.destroy(systemError(what, 'read'));
     else {
       // As Node tells it. Nothing more will come, but our side may still be written.
-      if (this.#attached) this.#setReading(false);
+      this.#setReading(false);
+      this.#ended = true;
       socket.push(null);
       socket.read(0);
     }
   }
 
   #setReading(reading: boolean): number {
-    if (!this.#attached || transport === undefined) return 0;
+    if (!this.#attached || this.#ended || transport === undefined) return 0;
     const status = transport.setReading(this.#slot, this.generation, reading ? 1 : 0);
     this.#reading = reading && status === 0;
     if (this.#reading && this.#held !== undefined) process.nextTick(tellHeld, this);

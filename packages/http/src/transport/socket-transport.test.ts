@@ -294,6 +294,25 @@ describe.each(native.name === 'native' ? ['native', 'node'] : ['node'])(
       expect((await keeper.until(10)).toString()).toBe('still here');
     });
 
+    it('is told its end once, also when it is paused and resumed after it', async () => {
+      const { near, far } = await connected();
+      takePieces(far, new Keeper());
+      let ends = 0;
+      far.on('end', () => ends++);
+      const failures: Error[] = [];
+      far.on('error', (error) => failures.push(error));
+      near.end();
+      await once(far, 'end');
+      far.pause();
+      far.resume();
+      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+      expect({ ends, failures, destroyed: far.destroyed }).toEqual({
+        ends: 1,
+        failures: [],
+        destroyed: false,
+      });
+    });
+
     it('is told bytes and end that came together, in that order', async () => {
       const { near, far } = await connected();
       const keeper = new Keeper();
