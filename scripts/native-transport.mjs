@@ -17,8 +17,7 @@ export function buildNativeTransport(target = TARGET, compiler = process.env.CC 
   if (existsSync(target) && statSync(target).mtimeMs >= statSync(SOURCE).mtimeMs) return undefined;
   // Not what an older source made.
   rmSync(target, { force: true });
-  const without = (reason) =>
-    `native transport not built (${reason}); the engine uses node:net`;
+  const without = (reason) => `native transport not built (${reason}); the engine uses node:net`;
   const headers = headerFolder();
   if (headers === undefined) return without("Node's headers are not installed");
   mkdirSync(dirname(target), { recursive: true });
