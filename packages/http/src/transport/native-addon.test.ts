@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { constants } from 'node:os';
+import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadNativeTransport, type NativeTransport, ROW } from './native-addon.ts';
 
@@ -151,6 +152,16 @@ describe.skipIf(loaded.transport === undefined)(
       transport.detach(0, 1);
       await turns();
       expect(told).toEqual([]);
+    });
+
+    it('ends with its thread, in the middle of traffic', async () => {
+      for (let threads = 0; threads < 3; threads++) {
+        const thread = new Worker(new URL('../test-peers/echoing-thread.ts', import.meta.url), {
+          execArgv: ['--conditions=portolan-source'],
+        });
+        expect(await once(thread, 'message')).toEqual(['native']);
+        await thread.terminate();
+      }
     });
   },
 );
