@@ -1,4 +1,5 @@
 import type { Counter, Metrics } from '@portolan/core';
+import { transportInUse } from '@portolan/http';
 import type { RouteMetrics } from './routing/compiled-route.ts';
 
 /** The gateway's metrics, with children made once for each route and service. */
@@ -55,7 +56,14 @@ export function createGatewayMetrics(
   const active = metrics
     .gauge({ name: 'portolan_gateway_active_requests', help: 'Requests under way at upstreams.' })
     .labels();
+  const native = metrics
+    .gauge({
+      name: 'portolan_gateway_native_transport',
+      help: 'Gateway processes whose sockets are read and written by the native transport; 0: by node:net.',
+    })
+    .labels();
   metrics.onCollect(() => {
+    native.set(transportInUse().name === 'native' ? 1 : 0);
     connections.set(ask.connections());
     active.set(ask.active());
   });

@@ -79,3 +79,4 @@ export {
 } from './server/tls-listener.ts';
 export { TimerWheel, WheelTimer } from './time/timer-wheel.ts';
 export { KeptPiece } from './transport/kept-piece.ts';
+export { type TransportInUse, transportInUse } from './transport/native-sockets.ts';

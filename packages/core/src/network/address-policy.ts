@@ -103,27 +103,59 @@ export function createAddressPolicy(options: AddressPolicyOptions): AddressPolic
     });
   }
 
+  /** What of the verdict goes by the address alone: asked for every request, and always the same. */
+  const judged = new Map<string, JudgedAddress | undefined>();
+
+  function judge(text: string): JudgedAddress | undefined {
+    if (judged.has(text)) return judged.get(text);
+    const parsed = parseIp(text);
+    const made = parsed && judgeAddress(toJudged(parsed));
+    if (judged.size >= MAX_JUDGED) judged.clear();
+    judged.set(text, made);
+    return made;
+  }
+
+  function judgeAddress(ip: IpAddress): JudgedAddress {
+    const shown = formatIp(ip);
+    const loopback = isIn(LOOPBACK, ip);
+    const never = NEVER.find(({ cidr }) => cidrContains(cidr, ip));
+    const forbidden = never && refuse(`${shown} ${never.reason}, which is never dialled`);
+    let elsewhere: AddressVerdict = ALLOWED;
+    if (loopback && !options.allowLoopback) {
+      elsewhere = refuse(`${shown} is a loopback address, which is not allowed here`);
+    } else if (!loopback && !isIn(allow, ip)) {
+      elsewhere = refuse(`${shown} is in no allowed network`);
+    }
+    return { ip, shown, loopback, forbidden, elsewhere };
+  }
+
   return {
     check(text, port) {
-      const parsed = parseIp(text);
-      if (!parsed) return refuse(`"${text.slice(0, 64)}" is not an IP address`);
+      const address = judge(text);
+      if (!address) return refuse(`"${text.slice(0, 64)}" is not an IP address`);
       if (!Number.isInteger(port) || port < 1 || port > 65_535) {
         return refuse(`${port} is not a port from 1 to 65535`);
       }
-      const ip = toJudged(parsed);
-      const shown = formatIp(ip);
-      const never = NEVER.find(({ cidr }) => cidrContains(cidr, ip));
-      if (never) return refuse(`${shown} ${never.reason}, which is never dialled`);
-      const loopback = isIn(LOOPBACK, ip);
-      if (isOwn(ip, port, loopback)) return refuse(`${shown}:${port} is a listener of our own`);
-      if (loopback) {
-        return options.allowLoopback
-          ? ALLOWED
-          : refuse(`${shown} is a loopback address, which is not allowed here`);
+      if (address.forbidden) return address.forbidden;
+      if (isOwn(address.ip, port, address.loopback)) {
+        return refuse(`${address.shown}:${port} is a listener of our own`);
       }
-      return isIn(allow, ip) ? ALLOWED : refuse(`${shown} is in no allowed network`);
+      return address.elsewhere;
     },
   };
+}
+
+/** Addresses whose judgement is remembered. */
+const MAX_JUDGED = 16_384;
+
+interface JudgedAddress {
+  readonly ip: IpAddress;
+  readonly shown: string;
+  readonly loopback: boolean;
+  /** Whatever the port. */
+  readonly forbidden: AddressVerdict | undefined;
+  /** At a port that is not ours. */
+  readonly elsewhere: AddressVerdict;
 }
 
 const ALLOWED: AddressVerdict = { allowed: true };

@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net';
-import { toLatin1 } from '../protocol/latin1.ts';
 import { SocketWriter } from '../transport/socket-writer.ts';
 import type { BodyFraming } from './framing.ts';
 
@@ -25,6 +24,16 @@ export class MessageWriter {
     this.#writer = new SocketWriter(socket);
   }
 
+  /** See `SocketWriter`. */
+  set onUnsent(callback: () => void) {
+    this.#writer.onUnsent = callback;
+  }
+
+  /** To be called before the socket is ended. */
+  settle(): void {
+    this.#writer.settle();
+  }
+
   /** Bytes that the kernel has not taken yet. */
   get unsentBytes(): number {
     return this.#writer.unsentBytes;
@@ -47,7 +56,7 @@ export class MessageWriter {
   planFlush(): void {
     if (this.#flushPlanned) return;
     this.#flushPlanned = true;
-    process.nextTick(flushPlanned, this);
+    if (planned.push(this) === 1) process.nextTick(flushAllPlanned);
   }
 
   flush(): void {
@@ -115,7 +124,9 @@ export class MessageWriter {
       return this.#writer.writeBytes(piece);
     }
     if (before.length + piece.length + after.length <= JOIN_BYTES) {
-      return this.#send(before + toLatin1(piece, 0, piece.length) + after);
+      this.#heldHead = '';
+      this.started = true;
+      return this.#writer.writeJoined(before, piece, after);
     }
     this.#heldHead = '';
     this.started = true;
@@ -125,6 +136,11 @@ export class MessageWriter {
   }
 }
 
-function flushPlanned(writer: MessageWriter): void {
-  writer.flush();
+/** One tick for all: with many sockets to a turn of callbacks, a tick for each would cost more than what it does. */
+let planned: MessageWriter[] = [];
+
+function flushAllPlanned(): void {
+  const writers = planned;
+  planned = [];
+  for (const writer of writers) writer.flush();
 }

@@ -69,6 +69,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
       () => this.abort(new Error('The client takes nothing of the response')),
     );
     this.#leaveReads = takePieces(socket, this);
+    this.writer.onUnsent = () => this.awaitDrain();
     socket.on('end', this.#onEnd);
     socket.on('drain', this.#onDrain);
     socket.on('error', this.#onError);
@@ -429,6 +430,7 @@ export class ServerConnection implements ExchangeConnection, OwnedConnection, Pi
     this.#phase = 'lingering';
     this.#held.clear();
     this.#unreadBytes = 0;
+    this.writer.settle();
     this.#socket.end();
     if (this.#socket.isPaused()) this.#socket.resume();
     this.#owner.wheel.arm(this.#readTimer, this.#owner.limits.lingerTimeoutMs);

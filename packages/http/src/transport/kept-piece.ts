@@ -1,4 +1,4 @@
-import { READ_BYTES } from './socket-reader.ts';
+import { READ_BYTES } from './read-bytes.ts';
 
 /** Smaller ones come out of the runtime's own pool. */
 const MIN_RECYCLED_BYTES = 8_192;

@@ -1,4 +1,6 @@
 import { connect, Socket, type SocketConstructorOpts } from 'node:net';
+import { type NativeSocket, type NativeSocketOwner, takeNatively } from './native-sockets.ts';
+import { READ_BYTES } from './read-bytes.ts';
 
 /** Takes the bytes a socket reads. */
 export interface PieceTaker {
@@ -6,8 +8,6 @@ export interface PieceTaker {
   takePiece(piece: Buffer): void;
 }
 
-/** A body of 64 KiB with its head fits. */
-export const READ_BYTES = 131_072;
 /** All sockets are read into this: a read is done with before the next one begins. */
 const SHARED = Buffer.allocUnsafeSlow(READ_BYTES);
 
@@ -17,16 +17,24 @@ const READERS = new WeakMap<Socket, SocketReader>();
  * Reads a socket through its `onread` option: no buffer is made for a read, and the stream machinery is passed by. As long as
  * nobody takes the pieces, they go into the socket's own stream, as with any other socket.
  */
-class SocketReader {
+export class SocketReader implements NativeSocketOwner {
   taker: PieceTaker | undefined;
   socket: Socket | undefined;
+  /** While somebody takes the pieces, and where the native transport is there. */
+  native: NativeSocket | undefined;
+  /** Something written natively was not taken at once by the kernel. */
+  onUnsent: () => void = ignore;
   readonly options = {
     buffer: SHARED,
-    callback: (bytes: number, buffer: Uint8Array): boolean => this.#onRead(bytes, buffer as Buffer),
+    callback: (bytes: number, buffer: Uint8Array): boolean =>
+      this.onPiece((buffer as Buffer).subarray(0, bytes)),
   };
 
-  #onRead(bytes: number, buffer: Buffer): boolean {
-    const piece = buffer.subarray(0, bytes);
+  onReleased(): void {
+    this.native = undefined;
+  }
+
+  onPiece(piece: Buffer): boolean {
     const { taker } = this;
     if (taker === undefined) return this.socket?.push(Buffer.from(piece)) ?? true;
     taker.takePiece(piece);
@@ -69,6 +77,11 @@ function registered(socket: Socket, reader: SocketReader): Socket {
   return socket;
 }
 
+/** The reader of a socket that was dialled or adopted here. */
+export function readerOf(socket: Socket): SocketReader | undefined {
+  return READERS.get(socket);
+}
+
 /** Gives all bytes read from now on to `taker`; the returned function gives them back to the socket's stream. */
 export function takePieces(socket: Socket, taker: PieceTaker): () => void {
   const reader = READERS.get(socket);
@@ -78,7 +91,12 @@ export function takePieces(socket: Socket, taker: PieceTaker): () => void {
     return () => socket.off('data', onData);
   }
   reader.taker = taker;
+  reader.native ??= takeNatively(socket, reader);
   return () => {
-    if (reader.taker === taker) reader.taker = undefined;
+    if (reader.taker !== taker) return;
+    reader.taker = undefined;
+    reader.native?.release();
   };
 }
+
+function ignore(): void {}

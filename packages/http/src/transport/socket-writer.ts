@@ -1,5 +1,8 @@
 import type { Socket } from 'node:net';
-import { READ_BYTES } from './socket-reader.ts';
+import { toLatin1 } from '../protocol/latin1.ts';
+import type { NativeSocket } from './native-sockets.ts';
+import { READ_BYTES } from './read-bytes.ts';
+import { readerOf, type SocketReader } from './socket-reader.ts';
 
 /** What of a TCP handle is used; see `node:net`'s own writes. */
 interface TcpHandle {
@@ -35,11 +38,23 @@ const spareStagings: Buffer[] = [];
  */
 export class SocketWriter {
   readonly #socket: Socket;
+  readonly #reader: SocketReader | undefined;
   /** Given to the kernel's queue by ourselves and not taken yet. */
   #queued = 0;
 
   constructor(socket: Socket) {
     this.#socket = socket;
+    this.#reader = readerOf(socket);
+  }
+
+  /** Called when the kernel did not take at once what a write that returned true had written. */
+  set onUnsent(callback: () => void) {
+    if (this.#reader !== undefined) this.#reader.onUnsent = callback;
+  }
+
+  /** Has everything in the socket's own hands; to be called before the socket is ended. */
+  settle(): void {
+    this.#reader?.native?.flush();
   }
 
   get destroyed(): boolean {
@@ -58,6 +73,11 @@ export class SocketWriter {
 
   /** Latin1 text; false says to wait for the socket's `drain`. */
   writeText(text: string): boolean {
+    const native = this.#nativeFor(text.length);
+    if (native !== undefined) {
+      native.writeText(text);
+      return true;
+    }
     const handle = this.#directHandle();
     if (handle === undefined || request === undefined) {
       return this.#socket.write(text, 'latin1') && this.#queued === 0;
@@ -67,6 +87,11 @@ export class SocketWriter {
 
   /** Bytes that stay as they are; false says to wait for the socket's `drain`. */
   writeBytes(bytes: Buffer): boolean {
+    const native = this.#nativeFor(bytes.length);
+    if (native !== undefined) {
+      native.writeBytes(bytes);
+      return true;
+    }
     const handle = this.#directHandle();
     if (handle === undefined || request === undefined) {
       return this.#socket.write(bytes) && this.#queued === 0;
@@ -79,8 +104,13 @@ export class SocketWriter {
    * socket's `drain`.
    */
   writeLent(before: string, bytes: Buffer, after: string): boolean {
-    const handle = this.#directHandle();
     const length = before.length + bytes.length + after.length;
+    const native = this.#nativeFor(length);
+    if (native !== undefined) {
+      writeThree(native, before, bytes, after);
+      return true;
+    }
+    const handle = this.#directHandle();
     if (handle === undefined || request === undefined || length > STAGING_BYTES) {
       return this.writeParts(before, Buffer.from(bytes), after);
     }
@@ -97,8 +127,19 @@ export class SocketWriter {
     return taken;
   }
 
+  /** As `writeLent`, for what is small enough to be copied into a text. */
+  writeJoined(before: string, bytes: Buffer, after: string): boolean {
+    const native = this.#nativeFor(before.length + bytes.length + after.length);
+    if (native === undefined) {
+      return this.writeText(before + toLatin1(bytes, 0, bytes.length) + after);
+    }
+    writeThree(native, before, bytes, after);
+    return true;
+  }
+
   /** Text, bytes that stay as they are, and text; false says to wait for the socket's `drain`. */
   writeParts(before: string, bytes: Buffer, after: string): boolean {
+    this.settle();
     const socket = this.#socket;
     socket.cork();
     if (before !== '') socket.write(before, 'latin1');
@@ -106,6 +147,15 @@ export class SocketWriter {
     if (after !== '') socket.write(after, 'latin1');
     socket.uncork();
     return !this.needsDrain;
+  }
+
+  /** Where the write goes with those of other sockets; otherwise what went there before is on its way. */
+  #nativeFor(bytes: number): NativeSocket | undefined {
+    const native = this.#reader?.native;
+    if (native === undefined) return undefined;
+    if (this.#queued === 0 && native.takes(bytes)) return native;
+    native.flush();
+    return undefined;
   }
 
   #directHandle(): TcpHandle | undefined {
@@ -137,6 +187,12 @@ export class SocketWriter {
     });
     return false;
   }
+}
+
+function writeThree(native: NativeSocket, before: string, bytes: Buffer, after: string): void {
+  if (before !== '') native.writeText(before);
+  native.writeBytes(bytes);
+  if (after !== '') native.writeText(after);
 }
 
 function isTcpHandle(handle: Partial<TcpHandle> | null | undefined): handle is TcpHandle {

@@ -26,13 +26,14 @@ export const SHORT_VARIABLES: Readonly<Record<string, readonly string[]>> = {
   PORTOLAN_GATEWAY: ['gateway', 'listen'],
 };
 
-/** Read elsewhere: by the command line, the client, or to choose the file. */
+/** Read elsewhere: by the command line, the client, the HTTP engine, or to choose the file. */
 const OTHER_VARIABLES = new Set([
   'PORTOLAN_ENV',
   'PORTOLAN_CONFIG',
   'PORTOLAN_REGISTRY',
   'PORTOLAN_NAMESPACE',
   'PORTOLAN_OUTPUT',
+  'PORTOLAN_NATIVE_TRANSPORT',
 ]);
 
 /** What the environment says. Unknown `PORTOLAN_*` names are warned of: an orchestrator makes some by itself. */

@@ -1,4 +1,5 @@
 import type { Registry, ServiceSummary } from '@portolan/core';
+import { transportInUse } from '@portolan/http';
 import { formatListenAddress, type ListenAddress } from '../config/value-types.ts';
 import type { DataPlane } from './data-plane.ts';
 import type { ServerContext } from './server-context.ts';
@@ -101,6 +102,7 @@ export function createStatusReport(
       startedAt: new Date(startedAtMs).toISOString(),
       uptimeMs: Math.round(clock.now() - startedMs),
       listeners: serverUrls(context),
+      transport: transportInUse(),
       ...(registry
         ? {
             revision: registry.revision,

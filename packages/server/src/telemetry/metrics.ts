@@ -13,9 +13,10 @@ import {
   type MetricValue,
   Counter as PromCounter,
   Gauge as PromGauge,
-  Histogram as PromHistogram,
+  type Metric as PromMetric,
   Registry,
 } from 'prom-client';
+import { CountedChild, CountedHistogram } from './counted-metrics.ts';
 
 export interface MetricsOptions {
   /** Label children a metric may have; further label values are counted together as `other`. */
@@ -69,10 +70,16 @@ export function createMetrics(options: MetricsOptions): ServerMetrics {
   return {
     counter: (metric) =>
       once(metric.name, () => {
-        const prom = new PromCounter({ ...names(metric), registers: [registry] });
-        return bounded<Counter>(metric.name, (values) =>
-          values.length === 0 ? prom : prom.labels(...values),
-        );
+        const children: CountedChild[] = [];
+        const collect = (): void => {
+          for (const child of children) child.tell();
+        };
+        const prom = new PromCounter({ ...names(metric), registers: [registry], collect });
+        return bounded<Counter>(metric.name, (values) => {
+          const child = new CountedChild(values.length === 0 ? prom : prom.labels(...values));
+          children.push(child);
+          return child;
+        });
       }),
     gauge: (metric) =>
       once(metric.name, () => {
@@ -83,11 +90,9 @@ export function createMetrics(options: MetricsOptions): ServerMetrics {
       }),
     histogram: (metric) =>
       once(metric.name, () => {
-        const buckets = [...metric.buckets];
-        const prom = new PromHistogram({ ...names(metric), buckets, registers: [registry] });
-        return bounded<Histogram>(metric.name, (values) =>
-          values.length === 0 ? prom : prom.labels(...values),
-        );
+        const counted = new CountedHistogram(metric);
+        registry.registerMetric(counted as unknown as PromMetric);
+        return bounded<Histogram>(metric.name, (values) => counted.child(values));
       }),
     onCollect: (callback) => void collectors.push(callback),
     async render() {

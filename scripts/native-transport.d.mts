@@ -1,0 +1,1 @@
+export function buildNativeTransport(target?: string, compiler?: string): string | undefined;
