@@ -1,4 +1,5 @@
 import type { ControlReply } from '@portolan/core';
+import type { ConsulContext } from './consul-context.ts';
 
 const JSON_HEADERS: Readonly<Record<string, string>> = Object.freeze({
   'content-type': 'application/json',
@@ -10,7 +11,11 @@ const EMPTY_HEADERS: Readonly<Record<string, string>> = Object.freeze({
 });
 /** Answers longer than this many items are made and sent piece by piece. */
 const PIECE_ITEMS = 256;
+/** After so many pieces others get their turn. */
+const TURN_PIECES = 4;
 const PRETTY_SPACES = 4;
+
+type Turns = Pick<ConsulContext, 'turn'>;
 
 export function jsonReply(value: unknown, pretty: boolean, status = 200): ControlReply {
   const body = pretty ? `${JSON.stringify(value, null, PRETTY_SPACES)}\n` : JSON.stringify(value);
@@ -25,13 +30,14 @@ export function bytesReply(body: Uint8Array): ControlReply {
 export const DONE: ControlReply = { status: 200, headers: EMPTY_HEADERS };
 
 /** A list, in pieces when it is long: other requests get their turn in between. */
-export function listReply(items: Iterable<unknown>, pretty: boolean): ControlReply {
+export function listReply(context: Turns, items: Iterable<unknown>, pretty: boolean): ControlReply {
   if (pretty) return jsonReply([...items], pretty);
-  return piecedReply('[', ']', items, (item) => JSON.stringify(item));
+  return piecedReply(context, '[', ']', items, (item) => JSON.stringify(item));
 }
 
 /** An object of many members; the first of a name stays. */
 export function mapReply(
+  context: Turns,
   entries: Iterable<readonly [string, unknown]>,
   pretty: boolean,
 ): ControlReply {
@@ -40,7 +46,7 @@ export function mapReply(
     for (const [key, value] of entries) if (!whole.has(key)) whole.set(key, value);
     return jsonReply(Object.fromEntries(whole), pretty);
   }
-  return piecedReply('{', '}', distinct(entries), ([key, value]) => {
+  return piecedReply(context, '{', '}', distinct(entries), ([key, value]) => {
     return `${JSON.stringify(key)}:${JSON.stringify(value)}`;
   });
 }
@@ -55,6 +61,7 @@ function* distinct<T>(entries: Iterable<readonly [string, T]>): Generator<readon
 }
 
 function piecedReply<T>(
+  context: Turns,
   open: string,
   close: string,
   items: Iterable<T>,
@@ -67,7 +74,7 @@ function piecedReply<T>(
   return {
     status: 200,
     headers: JSON_HEADERS,
-    body: inTurns(first.value ?? '', second.value, pieces),
+    body: inTurns(context, [first.value ?? '', second.value], pieces),
   };
 }
 
@@ -92,11 +99,15 @@ function* toPieces<T>(
 }
 
 async function* inTurns(
-  first: string,
-  second: string,
+  { turn }: Turns,
+  made: readonly string[],
   rest: Iterable<string>,
 ): AsyncGenerator<string> {
-  yield first;
-  yield second;
-  yield* rest;
+  yield* made;
+  let count = 0;
+  for (const piece of rest) {
+    yield piece;
+    count++;
+    if (count % TURN_PIECES === 0) await turn();
+  }
 }

@@ -64,7 +64,7 @@ function listChecks(context: ConsulContext, request: ControlRequest): ControlRep
   const filter =
     options.filter === undefined ? () => true : compileFilter(options.filter, FILTER_FIELDS.check);
   const views = presentViews(context, options.namespace);
-  return mapReply(checkEntries(context, views, filter), options.pretty);
+  return mapReply(context, checkEntries(context, views, filter), options.pretty);
 }
 
 function* checkEntries(

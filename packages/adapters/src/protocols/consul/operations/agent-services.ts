@@ -95,7 +95,7 @@ function listServices(context: ConsulContext, request: ControlRequest): ControlR
       : compileFilter(options.filter, FILTER_FIELDS.service);
   const own = callerAddress(request.remoteAddress);
   const views = presentViews(context, options.namespace);
-  return mapReply(agentServices(views, own, context.datacenter, filter), options.pretty);
+  return mapReply(context, agentServices(views, own, context.datacenter, filter), options.pretty);
 }
 
 /** Ids are unique on an agent only: of several the caller's own is shown under it, others under the id they are kept by. */

@@ -40,22 +40,27 @@ function filterOf(source: string | undefined, type: FieldType): Filter | undefin
   return source === undefined ? undefined : compileFilter(source, type);
 }
 
-function readServices(context: ConsulContext, request: ControlRequest): Promise<ControlReply> {
+async function readServices(
+  context: ConsulContext,
+  request: ControlRequest,
+): Promise<ControlReply> {
   const options = readOptions(request, context.datacenter);
   const { namespace, pretty } = options;
   const meta = nodeMetaParameters(request.query);
   const filter = filterOf(options.filter, FILTER_FIELDS.serviceNode);
   if (meta.length === 0 && filter === undefined) {
+    const { indexes } = context;
+    await indexes.prepare(namespace);
     const watched = watchCatalogue(context, 'services', namespace);
-    return answerWhenNew(context, request, options, watched, () =>
-      mapReply(
-        [...context.indexes.services(namespace).list].map(({ service, tags }) => [
-          toServiceName(service),
-          tags,
-        ]),
-        pretty,
-      ),
-    );
+    try {
+      return await answerWhenNew(context, request, options, watched, () => {
+        const list = [...indexes.services(namespace).list];
+        const entries = list.map(({ service, tags }) => [toServiceName(service), tags] as const);
+        return mapReply(context, entries, pretty);
+      });
+    } finally {
+      indexes.release(namespace);
+    }
   }
   const watched = watchCatalogue(context, 'instances', namespace);
   return answerWhenNew(context, request, options, watched, async () => {
@@ -72,6 +77,7 @@ function readServices(context: ConsulContext, request: ControlRequest): Promise<
       return false;
     });
     return mapReply(
+      context,
       [...found].map(([{ service }, tags]) => [toServiceName(service), [...tags].sort()]),
       pretty,
     );
@@ -108,12 +114,13 @@ async function readService(
   }
   return answerWhenNew(context, request, options, watchService(context, service), () => {
     const view = registry.view(service);
-    if (!view) return listReply([], options.pretty);
+    if (!view) return listReply(context, [], options.pretty);
     if (!choose && !filter && !options.pretty) {
       const make = (): string => JSON.stringify([...entries(view, view.instances)]);
       return bytesReply(context.replies.json(view, 'catalog', make));
     }
     return listReply(
+      context,
       entries(view, choose ? choose(view.instances) : view.instances),
       options.pretty,
     );
@@ -132,7 +139,11 @@ function readNodes(context: ConsulContext, request: ControlRequest): Promise<Con
       if (!nodes.has(name) && hasNodeMeta(instance, meta)) nodes.set(name, instance);
       return false;
     });
-    return listReply(nodesJson(nodes.values(), context.datacenter, filter), options.pretty);
+    return listReply(
+      context,
+      nodesJson(nodes.values(), context.datacenter, filter),
+      options.pretty,
+    );
   });
 }
 

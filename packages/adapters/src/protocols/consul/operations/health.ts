@@ -70,13 +70,14 @@ async function readHealth(
   }
   return answerWhenNew(context, request, options, watchService(context, service), () => {
     const view = registry.view(service);
-    if (!view) return listReply([], options.pretty);
+    if (!view) return listReply(context, [], options.pretty);
     if (isPlain) {
       const variant = isPassing ? 'health-passing' : 'health';
       const make = (): string => JSON.stringify([...entries(view, view.instances)]);
       return bytesReply(context.replies.json(view, variant, make));
     }
     return listReply(
+      context,
       entries(view, choose ? choose(view.instances) : view.instances),
       options.pretty,
     );
@@ -108,7 +109,7 @@ export async function chooser(
 export function readConnect(context: ConsulContext, request: ControlRequest) {
   const options = readOptions(request, context.datacenter);
   return answerWhenNew(context, request, options, watchNothing(context), () =>
-    listReply([], options.pretty),
+    listReply(context, [], options.pretty),
   );
 }
 
@@ -122,7 +123,7 @@ async function readChecks(context: ConsulContext, request: ControlRequest, name:
     const instances = registry.view(service)?.instances ?? [];
     const chosen = choose ? choose(instances) : instances;
     const checks = chosen.flatMap((instance) => toServiceChecksJson(instance, registry));
-    return listReply(checks.filter(filter), options.pretty);
+    return listReply(context, checks.filter(filter), options.pretty);
   });
 }
 
@@ -137,7 +138,7 @@ function readNode(context: ConsulContext, request: ControlRequest, node: string)
       ...instances.slice(0, 1).map(toNodeCheck),
       ...instances.flatMap((instance) => toServiceChecksJson(instance, registry)),
     ];
-    return listReply(checks.filter(filter), options.pretty);
+    return listReply(context, checks.filter(filter), options.pretty);
   });
 }
 
@@ -148,7 +149,7 @@ function readState(context: ConsulContext, request: ControlRequest, state: strin
   const watched = watchCatalogue(context, 'instances', options.namespace);
   return answerWhenNew(context, request, options, watched, () => {
     const views = presentViews(context, options.namespace);
-    return listReply(checksIn(context, views, state, meta, filter), options.pretty);
+    return listReply(context, checksIn(context, views, state, meta, filter), options.pretty);
   });
 }
 
