@@ -70,6 +70,17 @@ it('a check id of its own may stand on several hosts', async () => {
   ]);
 });
 
+it('an instance in maintenance keeps its id from other hosts', async () => {
+  const body = { ID: 'web', Name: 'web', Port: 80 };
+  await api.put(REGISTER, body, '10.0.0.5');
+  await api.put('/v1/agent/service/maintenance/web?enable=true', undefined, '10.0.0.5');
+  await api.put(REGISTER, body, '10.0.0.6');
+  expect((await shown('/v1/health/service/web')).map(([node, id]) => [node, id])).toEqual([
+    ['10.0.0.5', 'web'],
+    ['10.0.0.6', 'web'],
+  ]);
+});
+
 it('a service that comes back at another address takes its id over from its dead self', async () => {
   const body = { ID: 'db', Name: 'db', Port: 5432, Check: { TTL: '15s', Status: 'passing' } };
   await api.put(REGISTER, body, '10.0.0.5');

@@ -163,6 +163,11 @@ export const consulCompatibility = {
     support: 'differs',
     here: 'Consul has none. Instances kept in rotation are shown passing, with the reason as output.',
   },
+  exclusive: {
+    feature: 'Exclusive services',
+    support: 'differs',
+    here: 'Consul has none. Every instance but the active one has a critical check `_service_standby:ID`.',
+  },
   'index-service': {
     feature: 'Blocking queries, X-Consul-Index',
     support: 'same',
