@@ -209,7 +209,7 @@ async function registerAgain(
       tags,
       metadata,
       weight,
-      lease: lease ? { ttlMs: lease.ttlMs, heartbeatMs: lease.heartbeatMs } : 'none',
+      lease: lease?.profile === 'custom' ? lease : (lease?.profile ?? 'none'),
       checks,
       initialStatus: claimed ?? instance.initialStatus,
     },

@@ -16,7 +16,7 @@ import { answerWhenNew, watchCatalogue, watchService } from '../query/blocking-q
 import { nodeMetaParameters, readOptions } from '../query/request-options.ts';
 import { nodeNameOf } from '../reserved-labels.ts';
 import { get } from './consul-route.ts';
-import { chooser, readConnect } from './health.ts';
+import { chooser, KEPT_INSTANCES, readConnect } from './health.ts';
 import { hasNodeMeta, presentViews, scanInstances } from './instance-scan.ts';
 
 /** `/v1/catalog/…`, the reading half. */
@@ -115,7 +115,7 @@ async function readService(
   return answerWhenNew(context, request, options, watchService(context, service), () => {
     const view = registry.view(service);
     if (!view) return listReply(context, [], options.pretty);
-    if (!choose && !filter && !options.pretty) {
+    if (!choose && !filter && !options.pretty && view.count <= KEPT_INSTANCES) {
       const make = (): string => JSON.stringify([...entries(view, view.instances)]);
       return bytesReply(context.replies.json(view, 'catalog', make));
     }

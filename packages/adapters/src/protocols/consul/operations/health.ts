@@ -31,6 +31,9 @@ import {
   sortedByNearness,
 } from './instance-scan.ts';
 
+/** Answers about larger services are not kept: they are made and sent piece by piece. */
+export const KEPT_INSTANCES = 5_000;
+
 /** `/v1/health/…`: who is there, and how it is. */
 export function healthRoutes(context: ConsulContext): HttpRoute[] {
   return [
@@ -71,7 +74,7 @@ async function readHealth(
   return answerWhenNew(context, request, options, watchService(context, service), () => {
     const view = registry.view(service);
     if (!view) return listReply(context, [], options.pretty);
-    if (isPlain) {
+    if (isPlain && view.count <= KEPT_INSTANCES) {
       const variant = isPassing ? 'health-passing' : 'health';
       const make = (): string => JSON.stringify([...entries(view, view.instances)]);
       return bytesReply(context.replies.json(view, variant, make));
