@@ -125,6 +125,15 @@ it('registering again keeps what a check was found to be, whatever it claims now
   expect(await shown('/v1/health/service/web')).toEqual([['10.0.0.1', 'web', 'critical']]);
 });
 
+it('checks that are registered at the same time all stay', async () => {
+  await api.put(REGISTER, { ID: 'web', Name: 'web', Address: '10.0.0.1', Port: 80 });
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  await Promise.all(
+    names.map((Name) => api.put('/v1/agent/check/register', { Name, ServiceID: 'web', TTL: '1m' })),
+  );
+  expect(Object.keys((await api.get('/v1/agent/checks')).json).sort()).toEqual(names);
+});
+
 it('services without a port live side by side, and the gateway sends them nothing', async () => {
   for (const ID of ['worker-1', 'worker-2', 'worker-3']) {
     await api.put(REGISTER, { ID, Name: 'worker', Check: { TTL: '30s', Status: 'passing' } });
