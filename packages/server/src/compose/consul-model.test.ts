@@ -250,6 +250,11 @@ it('long lists are sent in pieces that together are one document', async () => {
   expect(Object.keys((await api.get('/v1/agent/services')).json)).toHaveLength(700);
   expect((await api.get('/v1/health/service/s0?tag=')).json).toHaveLength(234);
   expect((await api.get('/v1/health/service/s0?node-meta=a:b')).json).toEqual([]);
+  // Also where nearly everything that is looked at is left out.
+  const late = encodeURIComponent('ID == "i-699" or ID == "i-0"');
+  expect(Object.keys((await api.get(`/v1/agent/services?filter=${late}`)).json)).toHaveLength(2);
+  expect((await api.get('/v1/health/state/critical')).json).toEqual([]);
+  expect((await api.get('/v1/health/state/critical?pretty')).json).toEqual([]);
   const pretty = await api.get('/v1/agent/services?pretty');
   expect(Object.keys(pretty.json)).toHaveLength(700);
   expect(pretty.text).toMatch(/^\{\n {4}"i-0": \{\n {8}"ID"/);

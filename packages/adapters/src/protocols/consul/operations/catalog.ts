@@ -11,7 +11,7 @@ import type { ConsulContext } from '../consul-context.ts';
 import { compileFilter, type Filter } from '../filter/compile-filter.ts';
 import { FILTER_FIELDS, type FieldType } from '../filter/filter-fields.ts';
 import { toServiceKey, toServiceName } from '../identity.ts';
-import { bytesReply, jsonReply, listReply, mapReply } from '../json-reply.ts';
+import { bytesReply, jsonReply, LEFT_OUT, listReply, mapReply } from '../json-reply.ts';
 import { answerWhenNew, watchCatalogue, watchService } from '../query/blocking-query.ts';
 import { nodeMetaParameters, readOptions } from '../query/request-options.ts';
 import { nodeNameOf } from '../reserved-labels.ts';
@@ -109,7 +109,7 @@ async function readService(
     const divisor = weightDivisor(view);
     for (const instance of instances) {
       const entry = toCatalogJson(instance, divisor, datacenter);
-      if (filter === undefined || filter(entry)) yield entry;
+      yield filter === undefined || filter(entry) ? entry : LEFT_OUT;
     }
   }
   return answerWhenNew(context, request, options, watchService(context, service), () => {
@@ -150,7 +150,7 @@ function readNodes(context: ConsulContext, request: ControlRequest): Promise<Con
 function* nodesJson(instances: Iterable<Instance>, datacenter: string, filter: Filter | undefined) {
   for (const instance of instances) {
     const node = toNodeJson(instance, datacenter);
-    if (filter?.(node) ?? true) yield node;
+    yield (filter?.(node) ?? true) ? node : LEFT_OUT;
   }
 }
 

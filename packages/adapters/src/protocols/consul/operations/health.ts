@@ -12,7 +12,7 @@ import type { ConsulContext } from '../consul-context.ts';
 import { compileFilter } from '../filter/compile-filter.ts';
 import { FILTER_FIELDS } from '../filter/filter-fields.ts';
 import { callerAddress, toServiceKey } from '../identity.ts';
-import { bytesReply, listReply } from '../json-reply.ts';
+import { bytesReply, LEFT_OUT, listReply } from '../json-reply.ts';
 import {
   answerWhenNew,
   watchCatalogue,
@@ -65,10 +65,13 @@ async function readHealth(
     const divisor = weightDivisor(view);
     for (const instance of instances) {
       const Checks = toChecksJson(instance, registry);
-      if (isPassing && Checks.some(({ Status }) => Status !== 'passing')) continue;
+      if (isPassing && Checks.some(({ Status }) => Status !== 'passing')) {
+        yield LEFT_OUT;
+        continue;
+      }
       const Node = toNodeJson(instance, datacenter);
       const entry = { Node, Service: toServiceJson(instance, divisor), Checks };
-      if (filter === undefined || filter(entry)) yield entry;
+      yield filter === undefined || filter(entry) ? entry : LEFT_OUT;
     }
   }
   return answerWhenNew(context, request, options, watchService(context, service), () => {
@@ -76,7 +79,8 @@ async function readHealth(
     if (!view) return listReply(context, [], options.pretty);
     if (isPlain && view.count <= KEPT_INSTANCES) {
       const variant = isPassing ? 'health-passing' : 'health';
-      const make = (): string => JSON.stringify([...entries(view, view.instances)]);
+      const make = (): string =>
+        JSON.stringify([...entries(view, view.instances)].filter((entry) => entry !== LEFT_OUT));
       return bytesReply(context.replies.json(view, variant, make));
     }
     return listReply(
@@ -172,7 +176,8 @@ function* checksIn(
       if (!nodes.has(node)) checks.unshift(toNodeCheck(instance));
       nodes.add(node);
       for (const check of checks) {
-        if ((state === 'any' || check.Status === state) && filter(check)) yield check;
+        const isAsked = (state === 'any' || check.Status === state) && filter(check);
+        yield isAsked ? check : LEFT_OUT;
       }
     }
   }
