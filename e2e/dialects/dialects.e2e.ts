@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectGrpc, type GrpcRegistry, printedAddress } from '../support/grpc-registry.ts';
 import { type PortolanProcess, startPortolan } from '../support/portolan-process.ts';
+import { consulDoor } from './consul-door.ts';
 import { dnsDoor } from './dns-door.ts';
 import { type Ability, type Door, expectedOf, type ReportedStatus, type Sample } from './door.ts';
 import { DOOR_FIELDS, type DoorName, type Field } from './fields.ts';
@@ -17,6 +18,7 @@ beforeAll(async () => {
   doors = {
     rest: restDoor(server.control),
     grpc: grpcDoor(grpc),
+    consul: consulDoor(server.control),
     dns: dnsDoor(printedAddress(server.stdout(), 'dns')),
   };
 });
@@ -36,7 +38,8 @@ function aSample(service: string): Sample {
     id: `${service}-1`,
     address: '127.0.0.1',
     port,
-    weight: 7,
+    // In Consul's language weights are hundreds.
+    weight: 700,
     tags: ['blue', 'version:v2'],
     metadata: { zone: 'b', team: 'payments' },
   };
@@ -109,7 +112,7 @@ describe.each(WRITERS)('an instance registered through %s', (writer) => {
   test.each(WRITERS)('is updated and deregistered through %s', async (other) => {
     const sample = aSample(`moving-${writer}-${other}`);
     await able(writer, 'register')(sample);
-    const changed = { ...sample, weight: 9, metadata: { zone: 'c' } };
+    const changed = { ...sample, weight: 900, metadata: { zone: 'c' } };
     await able(other, 'register')(changed);
     await everyDoorShows(changed, HEALTHY, other);
     await able(other, 'deregister')(changed);
@@ -126,16 +129,18 @@ describe('a dialect that is not wanted', () => {
        return next(url, context);
      } });`,
   )}`;
-  const PARTS = /loaded .*(protocols\/(?:dns|grpc)\/|dns-packet|grpc-js|proto-loader)/;
+  const PARTS = /loaded .*(protocols\/(?:dns|grpc|consul)\/|dns-packet|grpc-js|proto-loader)/;
 
   test('is not loaded; one that is wanted is', async () => {
     const env = { NODE_OPTIONS: `--import=${WATCH}` };
-    const without = await startPortolan({ env });
+    const off = { PORTOLAN_DIALECTS_CONSUL_ENABLED: 'false' };
+    const without = await startPortolan({ env: { ...env, ...off } });
     expect(without.stderr()).toContain('loaded ');
     expect(PARTS.exec(without.stderr())?.[0]).toBeUndefined();
     await without.dispose();
     const withDns = await startPortolan({ env, args: ['--dns', '127.0.0.1:0'] });
     expect(withDns.stderr()).toMatch(/loaded .*dns-packet/);
+    expect(withDns.stderr()).toMatch(/loaded .*protocols\/consul\//);
     expect(withDns.stderr()).not.toMatch(/loaded .*(grpc-js|protocols\/grpc)/);
     await withDns.dispose();
   });

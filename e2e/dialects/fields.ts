@@ -37,6 +37,10 @@ const REGISTERED = [
 export const DOOR_FIELDS = {
   rest: { registers: REGISTERED, reads: FIELDS },
   grpc: { registers: REGISTERED, reads: FIELDS },
+  consul: {
+    registers: REGISTERED,
+    reads: FIELDS.filter((field) => field !== 'labels'),
+  },
   dns: { registers: [], reads: ['id', 'address', 'port', 'weight', 'labels', 'zone', 'routable'] },
 } as const satisfies Readonly<Record<string, DoorFields>>;
 

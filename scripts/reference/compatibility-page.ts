@@ -1,5 +1,6 @@
 import { DOOR_FIELDS, FIELDS, type Field } from '../../e2e/dialects/fields.ts';
 import type { CompatibilityEntry } from '../../packages/adapters/src/protocols/compatibility.ts';
+import { compatibility as consul } from '../../packages/adapters/src/protocols/consul/compatibility.ts';
 import { compatibility as dns } from '../../packages/adapters/src/protocols/dns/compatibility.ts';
 import { compatibility as grpc } from '../../packages/adapters/src/protocols/grpc/compatibility.ts';
 import { code, page, table } from './markdown.ts';
@@ -7,6 +8,7 @@ import { code, page, table } from './markdown.ts';
 /** The dialects with their names for people, in the order of the page. */
 const DIALECTS: readonly (readonly [string, readonly CompatibilityEntry[]])[] = [
   ['gRPC', grpc],
+  ['Consul', consul],
   ['DNS', dns],
 ];
 

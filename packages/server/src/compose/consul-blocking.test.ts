@@ -107,6 +107,22 @@ it('the list of services wakes its readers for names and tags, not for health', 
   expect(indexOf(waiting.answer)).toBeGreaterThan(index);
 });
 
+it('the list of services of a registry or a namespace that has nothing can be waited for', async () => {
+  for (const namespace of ['default', 'empty']) {
+    const target = `/v1/catalog/services?ns=${namespace}`;
+    const waiting = begin(`${target}&index=${indexOf(await api.get(target))}`);
+    await settle();
+    expect(waiting.answer).toBeUndefined();
+    await api.put(`/v1/agent/service/register?ns=${namespace}`, { Name: 'web', Port: 1 });
+    await api.native.clock.advance(100);
+    expect(waiting.answer?.json).toEqual({ web: [] });
+    const going = begin(`${target}&index=${indexOf(waiting.answer)}`);
+    await api.put(`/v1/agent/service/deregister/web?ns=${namespace}`);
+    await api.native.clock.advance(100);
+    expect(going.answer?.json).toEqual({});
+  }
+});
+
 it('nodes and states wake their readers for every change of an instance, a burst at once', async () => {
   await register('web-1', 'web', 80, { Check: { TTL: '10m' } });
   const index = indexOf(await api.get('/v1/health/state/critical'));

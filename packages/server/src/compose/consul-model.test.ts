@@ -70,6 +70,17 @@ it('a check id of its own may stand on several hosts', async () => {
   ]);
 });
 
+it('an instance in maintenance keeps its id from other hosts', async () => {
+  const body = { ID: 'web', Name: 'web', Port: 80 };
+  await api.put(REGISTER, body, '10.0.0.5');
+  await api.put('/v1/agent/service/maintenance/web?enable=true', undefined, '10.0.0.5');
+  await api.put(REGISTER, body, '10.0.0.6');
+  expect((await shown('/v1/health/service/web')).map(([node, id]) => [node, id])).toEqual([
+    ['10.0.0.5', 'web'],
+    ['10.0.0.6', 'web'],
+  ]);
+});
+
 it('a service that comes back at another address takes its id over from its dead self', async () => {
   const body = { ID: 'db', Name: 'db', Port: 5432, Check: { TTL: '15s', Status: 'passing' } };
   await api.put(REGISTER, body, '10.0.0.5');
@@ -112,6 +123,15 @@ it('registering again keeps what a check was found to be, whatever it claims now
   await api.put('/v1/agent/check/fail/service:web');
   await api.put(REGISTER, { ...body, Check: { TTL: '30s', Status: 'passing' } });
   expect(await shown('/v1/health/service/web')).toEqual([['10.0.0.1', 'web', 'critical']]);
+});
+
+it('checks that are registered at the same time all stay', async () => {
+  await api.put(REGISTER, { ID: 'web', Name: 'web', Address: '10.0.0.1', Port: 80 });
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  await Promise.all(
+    names.map((Name) => api.put('/v1/agent/check/register', { Name, ServiceID: 'web', TTL: '1m' })),
+  );
+  expect(Object.keys((await api.get('/v1/agent/checks')).json).sort()).toEqual(names);
 });
 
 it('services without a port live side by side, and the gateway sends them nothing', async () => {
@@ -230,6 +250,11 @@ it('long lists are sent in pieces that together are one document', async () => {
   expect(Object.keys((await api.get('/v1/agent/services')).json)).toHaveLength(700);
   expect((await api.get('/v1/health/service/s0?tag=')).json).toHaveLength(234);
   expect((await api.get('/v1/health/service/s0?node-meta=a:b')).json).toEqual([]);
+  // Also where nearly everything that is looked at is left out.
+  const late = encodeURIComponent('ID == "i-699" or ID == "i-0"');
+  expect(Object.keys((await api.get(`/v1/agent/services?filter=${late}`)).json)).toHaveLength(2);
+  expect((await api.get('/v1/health/state/critical')).json).toEqual([]);
+  expect((await api.get('/v1/health/state/critical?pretty')).json).toEqual([]);
   const pretty = await api.get('/v1/agent/services?pretty');
   expect(Object.keys(pretty.json)).toHaveLength(700);
   expect(pretty.text).toMatch(/^\{\n {4}"i-0": \{\n {8}"ID"/);

@@ -1,218 +1,207 @@
-/** How far a feature of the other registry's language is the same here. */
-export type Support =
-  /** As in Consul. */
-  | 'same'
-  /** Works; something of it is different or lost, as said. */
-  | 'differs'
-  /** Refused with an error that says so. */
-  | 'refused'
-  /** Taken and without effect. */
-  | 'ignored';
+import type { CompatibilityEntry } from '../compatibility.ts';
 
-export interface CompatibilityEntry {
-  readonly feature: string;
-  readonly support: Support;
-  /** What becomes of it, in both directions. */
-  readonly here: string;
-}
-
-/** Consul's features and what they are here; each entry is held to by a test of the same name. */
+/** Consul's features and what becomes of them; a test of the same name holds each entry to it. */
 export const consulCompatibility = {
   'service-id': {
-    feature: 'Service ID',
-    support: 'differs',
-    here: 'Ids are unique on a node, and an address is a node. An id that a healthy instance elsewhere holds is kept as `id@node` and shown as `id`, when the caller registers its own address; a registrar of others’ addresses moves the id.',
+    feature: 'service ID',
+    mapping:
+      'The id. It is unique on a node, and an address is a node: where the caller registers its own address and a healthy instance elsewhere holds the id, it is kept as `id@node` and shown as `id`.',
+    loss: 'A registrar of others’ addresses moves an id that is there already.',
   },
   address: {
-    feature: 'Service address',
-    support: 'differs',
-    here: 'Left out: the address that the request came from. One address and port is one instance of a service: a second id there replaces the first.',
+    feature: 'service Address',
+    mapping: 'The address; left out, the one that the request came from.',
+    loss: 'One address and port is one instance of a service: a second id there replaces the first.',
   },
   'no-port': {
-    feature: 'Service without a port',
-    support: 'differs',
-    here: 'Shown as port 0. Other dialects see a stand-in port from 49152 on and weight 0, so that the gateway sends nothing.',
+    feature: 'service without a port',
+    mapping: 'Shown as port 0.',
+    loss: 'Others see a stand-in port from 49152 on, and weight 0 so that the gateway sends nothing.',
   },
   tags: {
     feature: 'Tags',
-    support: 'same',
-    here: 'Tags. Of `key:value` and `key=value` labels are made for routing as well. An empty tag is refused.',
+    mapping:
+      'Tags. Of `key:value` and `key=value` labels are made for routing as well. Compared without case, as in Consul.',
+    loss: 'An empty tag is refused.',
   },
   meta: {
-    feature: 'Service Meta',
-    support: 'same',
-    here: 'Metadata. Keys that begin with `consul.` hold what has no field here and are not shown.',
+    feature: 'service Meta',
+    mapping: 'Metadata.',
+    loss: 'Keys that begin with `consul.` hold what has no field here and are not shown to Consul’s clients.',
   },
   'weight-passing': {
     feature: 'Weights.Passing',
-    support: 'differs',
-    here: 'Weight times 100: Consul’s default 1 is the default 100 here; above 655 all are 65535. Read as weight over 100, or as it is where that does not come out even for every instance of the service. The operator’s weight wins.',
+    mapping:
+      'Weight times 100: Consul’s default 1 is the default 100 here. Read as the effective weight over 100, or as it is where that does not come out even for every instance of the service.',
+    loss: 'Above 655 all are 65535.',
   },
   'weight-warning': {
     feature: 'Weights.Warning',
-    support: 'ignored',
-    here: 'Read as 1. An instance in warning keeps its weight.',
+    mapping: 'Taken, and read as 1.',
+    loss: 'An instance in warning keeps its weight.',
   },
   'tag-override': {
     feature: 'EnableTagOverride',
-    support: 'ignored',
-    here: 'Read as false: there is one catalogue, and nothing to override.',
+    mapping: 'Taken, and read as false.',
+    loss: 'There is one catalogue, and nothing to override.',
   },
   'tagged-addresses': {
     feature: 'TaggedAddresses',
-    support: 'same',
-    here: 'Kept in metadata as `consul.address.TAG`; `lan_ipv4` and the like are made of the address. Nothing is routed by them.',
+    mapping: 'Metadata `consul.address.TAG`; `lan_ipv4` and the like are made of the address.',
+    loss: 'Nothing is routed by them.',
   },
   locality: {
     feature: 'Locality',
-    support: 'differs',
-    here: 'Labels `region` and `zone`, and read as Node Meta of that name.',
+    mapping: 'Labels `region` and `zone`; read as Node Meta of that name.',
   },
   mesh: {
     feature: 'Kind, Proxy, Connect.SidecarService, SocketPath',
-    support: 'refused',
-    here: 'There is no service mesh. `/v1/health/connect` and `/v1/catalog/connect` are empty lists.',
+    mapping: 'Refused. `/v1/health/connect` and `/v1/catalog/connect` are empty lists.',
+    loss: 'There is no service mesh.',
   },
   'node-name': {
     feature: 'Node',
-    support: 'differs',
-    here: 'An instance’s node is its address, unless `/v1/catalog/register` named one: kept as `consul.node`. Its serfHealth always passes.',
+    mapping:
+      'The address, unless `/v1/catalog/register` named it: kept as `consul.node`. Its serfHealth always passes.',
   },
   'node-meta': {
     feature: 'NodeMeta',
-    support: 'differs',
-    here: '`zone` and `region` are labels, for routing too, and are read in Service Meta as well; other keys are kept as `consul.node-meta.KEY`.',
+    mapping:
+      '`zone` and `region` are labels, for routing too; other keys are `consul.node-meta.KEY`.',
+    loss: '`zone` and `region` are read in service Meta as well.',
   },
   'node-alone': {
-    feature: 'Node without a service',
-    support: 'refused',
-    here: 'Nodes are known by their services.',
+    feature: 'node without a service',
+    mapping: 'Refused.',
+    loss: 'Nodes are known by their services.',
   },
   lifetime: {
-    feature: 'Lifetime of a service',
-    support: 'same',
-    here: 'No lease: it stays until it is deregistered, or critical for `DeregisterCriticalServiceAfter`, here without a shortest time of a minute.',
+    feature: 'lifetime of a service',
+    mapping:
+      'No lease: it stays until it is deregistered, or critical for `DeregisterCriticalServiceAfter`, which may be shorter than a minute.',
   },
   leases: {
-    feature: 'Instances with a lease, of other dialects',
-    support: 'differs',
-    here: 'Shown with a ttl check `service:ID`; passing it renews the lease.',
+    feature: 'leases of other dialects',
+    mapping: 'A ttl check `service:ID`; passing it renews the lease.',
   },
   'status-unknown': {
-    feature: 'Status of a check not yet made',
-    support: 'same',
-    here: 'Critical; `unknown` in the native API.',
+    feature: 'status of a check that was not made yet',
+    mapping: 'Critical; `unknown` elsewhere.',
   },
   'check-ttl': {
     feature: 'TTL checks',
-    support: 'same',
-    here: 'Critical until the first word, unless registered with a Status. Longest a day.',
+    mapping: 'Ttl checks: critical until the first word, unless registered with a Status.',
+    loss: 'A day is the longest.',
   },
   'check-http': {
     feature: 'HTTP checks',
-    support: 'differs',
-    here: 'GET, HEAD, POST or OPTIONS with headers; 429 is a warning. Redirects are not followed; Body and TLSServerName are refused; a Status at registration does not count: the first probe is made at once.',
+    mapping: 'Http checks with GET, HEAD, POST or OPTIONS, and headers; 429 is a warning.',
+    loss: 'Redirects are not followed; Body and TLSServerName are refused; a Status at registration does not count, the first probe is made at once.',
   },
   'check-tcp': {
     feature: 'TCP and GRPC checks',
-    support: 'same',
-    here: 'TCP with TLS is refused.',
+    mapping: 'Tcp and grpc checks.',
+    loss: 'TCP with TLS is refused.',
   },
   'check-script': {
-    feature: 'Script and Docker checks',
-    support: 'refused',
-    here: 'Never from the network; `portolan agent` and the configuration may have script checks.',
+    feature: 'script and Docker checks',
+    mapping: 'Refused.',
+    loss: 'Scripts never come from the network; `portolan agent` and the configuration may have them.',
   },
   'check-others': {
     feature: 'UDP, H2PING, OSService and alias checks',
-    support: 'refused',
-    here: 'Use TCP, GRPC or TTL.',
+    mapping: 'Refused.',
+    loss: 'Use TCP, GRPC or TTL.',
   },
   'check-thresholds': {
     feature: 'SuccessBeforePassing, FailuresBeforeCritical, FailuresBeforeWarning',
-    support: 'differs',
-    here: 'Rise and fall, 1 where not given; FailuresBeforeWarning is ignored.',
+    mapping: 'Rise and fall, 1 where not given.',
+    loss: 'FailuresBeforeWarning has no effect.',
   },
   'check-texts': {
     feature: 'Name, Notes and Output of a check',
-    support: 'differs',
-    here: 'Names are made of the service’s name, Notes are not kept, Output has 256 characters and never a response’s body. A change of output alone wakes nobody.',
+    mapping: 'Names are made of the service’s name. A change of output alone wakes nobody.',
+    loss: 'Names and notes are not kept; output has 256 characters and never a response’s body.',
   },
   'check-node': {
-    feature: 'Checks of a node',
-    support: 'refused',
-    here: 'A check needs a ServiceID.',
+    feature: 'checks of a node',
+    mapping: 'Refused: a check needs a ServiceID.',
+    loss: 'Nodes are known by their services.',
   },
   'check-catalog': {
-    feature: 'Checks in `/v1/catalog/register`',
-    support: 'differs',
-    here: 'The worst of their statuses becomes the instance’s status, shown as one check; an instance with checks of its own keeps theirs.',
+    feature: 'checks in `/v1/catalog/register`',
+    mapping: 'The worst of their statuses is the instance’s status.',
+    loss: 'They are shown as one check; an instance with checks of its own keeps those.',
   },
   maintenance: {
-    feature: 'Maintenance of a service',
-    support: 'same',
-    here: 'Maintenance, also for the gateway. An instance disabled elsewhere is shown in maintenance; ending it enables.',
+    feature: 'maintenance of a service',
+    mapping:
+      'Maintenance, for the gateway too. An instance disabled elsewhere is shown in maintenance; ending it enables.',
   },
   'maintenance-node': {
-    feature: 'Maintenance of the agent’s node',
-    support: 'differs',
-    here: 'Maintenance of each service registered at the caller’s address now; shown for each service. 404 when there is none.',
+    feature: 'maintenance of the agent’s node',
+    mapping: 'Maintenance of each service registered at the caller’s address.',
+    loss: 'Shown for each service, and not for those that come later; 404 when there is none.',
   },
   protection: {
-    feature: 'Mass-loss protection',
-    support: 'differs',
-    here: 'Consul has none. Instances kept in rotation are shown passing, with the reason as output.',
+    feature: 'mass-loss protection',
+    mapping: 'Instances kept in rotation are shown passing, with the reason as output.',
+  },
+  exclusive: {
+    feature: 'exclusive services',
+    mapping: 'Every instance but the active one has a critical check `_service_standby:ID`.',
+    loss: 'Terms are not shown.',
   },
   'index-service': {
-    feature: 'Blocking queries, X-Consul-Index',
-    support: 'same',
-    here: 'By service: a change elsewhere neither wakes nor moves. `/v1/catalog/services` moves for names and tags only; nodes and states for every instance of the namespace. The index is the revision plus 1.',
+    feature: 'blocking queries, X-Consul-Index',
+    mapping:
+      'The revision plus 1, by service: a change elsewhere neither wakes nor moves. `/v1/catalog/services` moves for names and tags only; nodes and states for every instance of the namespace.',
   },
   filter: {
     feature: '`filter`',
-    support: 'same',
-    here: 'Every operator, combination and selector that Consul’s documentation lists; a pattern of `matches` has 256 characters at most.',
+    mapping: 'Every operator, combination and selector that Consul’s documentation lists.',
+    loss: 'A pattern of `matches` has 256 characters at most.',
   },
   near: {
     feature: '`near`',
-    support: 'differs',
-    here: 'No round-trip times: what is on the node first, then its zone, then its region. `_agent` is the caller’s address.',
+    mapping:
+      'What is on the node first, then its zone, then its region. `_agent` is the caller’s address.',
+    loss: 'There are no round-trip times.',
   },
   consistency: {
     feature: '`stale`, `consistent`, `cached`, `max_stale`',
-    support: 'same',
-    here: 'Taken; every answer is the present state, X-Cache is always MISS.',
+    mapping: 'Taken; every answer is the present state, X-Cache is always MISS.',
   },
   tokens: {
-    feature: 'Tokens',
-    support: 'ignored',
-    here: 'Taken in every place and not checked.',
+    feature: 'tokens',
+    mapping: 'Taken in every place.',
+    loss: 'Not checked.',
   },
   namespaces: {
-    feature: 'Namespaces (Enterprise)',
-    support: 'same',
-    here: '`ns` and Namespace are namespaces here. Other partitions and peers are refused; another `dc` is "No path to datacenter".',
+    feature: 'namespaces (Enterprise)',
+    mapping: '`ns` and Namespace are namespaces.',
+    loss: 'Other partitions and peers are refused; another `dc` is "No path to datacenter".',
   },
   groups: {
-    feature: 'Groups of services, of other dialects',
-    support: 'differs',
-    here: 'Outside the default group a service’s name is `GROUP@@NAME`, in both directions.',
+    feature: 'groups of services',
+    mapping: 'Outside the default group a service’s name is `GROUP@@NAME`, in both directions.',
   },
   kv: {
     feature: 'KV store',
-    support: 'refused',
-    here: 'No key exists: 404, also after a wait. Writes are "blocked by agent configuration".',
+    mapping: 'No key exists: 404, also after a wait.',
+    loss: 'Writes are "blocked by agent configuration".',
   },
   sessions: {
-    feature: 'Sessions, ACL, events, prepared queries, transactions, peering, operator',
-    support: 'refused',
-    here: '403 "Endpoint is blocked by agent configuration".',
+    feature: 'sessions, ACL, events, prepared queries, transactions, peering, operator',
+    mapping: 'Refused: 403 "Endpoint is blocked by agent configuration".',
+    loss: 'Not offered.',
   },
   'consul-service': {
-    feature: 'The service `consul`',
-    support: 'differs',
-    here: 'Not listed.',
+    feature: 'the service `consul`',
+    mapping: 'Not listed.',
   },
 } as const satisfies Readonly<Record<string, CompatibilityEntry>>;
 
 export type ConsulFeature = keyof typeof consulCompatibility;
+
+export const compatibility: readonly CompatibilityEntry[] = Object.values(consulCompatibility);

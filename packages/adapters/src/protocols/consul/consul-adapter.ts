@@ -30,6 +30,10 @@ export function createConsulAdapter(
   deps: ConsulDeps,
 ): HttpProtocolAdapter {
   const { registry, clock } = deps;
+  const turn = (): Promise<void> =>
+    new Promise((resolve) => {
+      clock.setTimer(0, resolve);
+    });
   const context: ConsulContext = {
     ...deps,
     version: options.version,
@@ -37,7 +41,8 @@ export function createConsulAdapter(
     nodeName: options.nodeName ?? 'portolan',
     advertise: options.advertise ?? '127.0.0.1',
     watchers: createWatcherBudget(options.maxWatchers ?? 20_000),
-    indexes: createCatalogueIndexes(registry, clock),
+    indexes: createCatalogueIndexes(registry, clock, turn),
+    turn,
     replies: createReplyCache(options.replyCacheBytes ?? 32 * MEBIBYTE, clock),
     alone: createKeyedTurns(),
   };

@@ -34,6 +34,8 @@ export interface ConsulContext extends ConsulDeps {
   readonly watchers: WatcherBudget;
   readonly indexes: CatalogueIndexes;
   readonly replies: ReplyCache;
+  /** Lets everything else that waits have its turn. */
+  readonly turn: () => Promise<void>;
   /** Runs `work` alone among the works of one key: what is read before a write still holds when it is written. */
   readonly alone: <T>(key: string, work: () => Promise<T>) => Promise<T>;
 }

@@ -2,6 +2,7 @@ import {
   DEFAULT_GROUP,
   type Instance,
   type InstanceRef,
+  isRoutableStatus,
   parseIp,
   type Registry,
   type ServiceKey,
@@ -68,7 +69,7 @@ export function placeId(
     holder === undefined ||
     nodeNameOf(holder) === place.node ||
     holder.address === place.address ||
-    !holder.routable;
+    !(isRoutableStatus(holder.status) || holder.protected);
   return isFree ? plain : own;
 }
 

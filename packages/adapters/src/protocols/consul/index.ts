@@ -1,7 +1,3 @@
-export {
-  type CompatibilityEntry,
-  type ConsulFeature,
-  consulCompatibility,
-} from './compatibility.ts';
+export { type ConsulFeature, consulCompatibility } from './compatibility.ts';
 export { createConsulAdapter } from './consul-adapter.ts';
 export type { ConsulAdapterOptions, ConsulDeps } from './consul-context.ts';

@@ -9,6 +9,7 @@ export type ConsulStatus = 'passing' | 'warning' | 'critical';
 export const OWN_CHECK = 'consul:';
 const AUTOMATIC_CHECK = 'service:';
 const MAINTENANCE = '_service_maintenance:';
+const STANDBY = '_service_standby:';
 
 /** A check as Consul's readers see it. */
 export interface CheckJson {
@@ -52,6 +53,8 @@ export function toServiceChecksJson(instance: Instance, registry: Registry): Che
   if (hasReportedStatus(instance)) checks.push(toReportedCheck(instance));
   const maintenance = toMaintenanceCheck(instance);
   if (maintenance) checks.push(maintenance);
+  const standby = toStandbyCheck(instance);
+  if (standby) checks.push(standby);
   return checks;
 }
 
@@ -126,6 +129,20 @@ function toMaintenanceCheck(instance: Instance): CheckJson | undefined {
     Status: 'critical',
     Notes: maintenance?.reason ?? 'Disabled by the operator.',
     Type: 'maintenance',
+  };
+}
+
+/** Of an exclusive service one instance is to be called, so that all others must not pass. */
+function toStandbyCheck(instance: Instance): CheckJson | undefined {
+  const { exclusive } = instance;
+  if (exclusive?.role !== 'standby') return undefined;
+  return {
+    ...emptyCheck(instance),
+    CheckID: `${STANDBY}${toShownId(instance)}`,
+    Name: 'Service Standby Mode',
+    Status: 'critical',
+    Notes: `Standby of an exclusive service: ${exclusive.active ?? 'nobody'} is active.`,
+    Type: 'standby',
   };
 }
 

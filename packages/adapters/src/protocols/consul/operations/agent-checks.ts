@@ -20,7 +20,7 @@ import { readBody } from '../definitions/read-body.ts';
 import { compileFilter } from '../filter/compile-filter.ts';
 import { FILTER_FIELDS } from '../filter/filter-fields.ts';
 import { callerAddress, toShownId } from '../identity.ts';
-import { DONE, mapReply } from '../json-reply.ts';
+import { DONE, LEFT_OUT, mapReply } from '../json-reply.ts';
 import { namespaceOf, readOptions } from '../query/request-options.ts';
 import { refOf, requireInstance } from './agent-services.ts';
 import { type CheckIndex, type FoundCheck, findCheck, toStoredCheckId } from './check-ids.ts';
@@ -64,18 +64,18 @@ function listChecks(context: ConsulContext, request: ControlRequest): ControlRep
   const filter =
     options.filter === undefined ? () => true : compileFilter(options.filter, FILTER_FIELDS.check);
   const views = presentViews(context, options.namespace);
-  return mapReply(checkEntries(context, views, filter), options.pretty);
+  return mapReply(context, checkEntries(context, views, filter), options.pretty);
 }
 
 function* checkEntries(
   { registry }: ConsulContext,
   views: readonly ServiceView[],
   filter: (check: object) => boolean,
-): Generator<readonly [string, object]> {
+): Generator<readonly [string, object] | undefined> {
   for (const { instances } of views) {
     for (const instance of instances) {
       for (const check of toServiceChecksJson(instance, registry)) {
-        if (filter(check)) yield [check.CheckID, check];
+        yield filter(check) ? [check.CheckID, check] : LEFT_OUT;
       }
     }
   }
@@ -209,7 +209,7 @@ async function registerAgain(
       tags,
       metadata,
       weight,
-      lease: lease ? { ttlMs: lease.ttlMs, heartbeatMs: lease.heartbeatMs } : 'none',
+      lease: lease?.profile === 'custom' ? lease : (lease?.profile ?? 'none'),
       checks,
       initialStatus: claimed ?? instance.initialStatus,
     },

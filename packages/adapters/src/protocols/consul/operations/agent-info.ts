@@ -57,7 +57,7 @@ export function agentInfoRoutes(context: ConsulContext): HttpRoute[] {
   };
   return [
     get('/agent/self', ({ query }) => jsonReply(self, query.has('pretty'))),
-    get('/agent/members', ({ query }) => listReply([member], query.has('pretty'))),
+    get('/agent/members', ({ query }) => listReply(context, [member], query.has('pretty'))),
     get('/agent/version', ({ query }) =>
       jsonReply(
         {

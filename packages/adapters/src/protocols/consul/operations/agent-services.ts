@@ -30,7 +30,7 @@ import { compileFilter } from '../filter/compile-filter.ts';
 import { FILTER_FIELDS } from '../filter/filter-fields.ts';
 import { parseGoBool } from '../go-duration.ts';
 import { callerAddress, findInstance, placeId, toServiceKey } from '../identity.ts';
-import { DONE, jsonReply, mapReply } from '../json-reply.ts';
+import { DONE, jsonReply, LEFT_OUT, mapReply } from '../json-reply.ts';
 import {
   flagParameter,
   namespaceOf,
@@ -95,7 +95,7 @@ function listServices(context: ConsulContext, request: ControlRequest): ControlR
       : compileFilter(options.filter, FILTER_FIELDS.service);
   const own = callerAddress(request.remoteAddress);
   const views = presentViews(context, options.namespace);
-  return mapReply(agentServices(views, own, context.datacenter, filter), options.pretty);
+  return mapReply(context, agentServices(views, own, context.datacenter, filter), options.pretty);
 }
 
 /** Ids are unique on an agent only: of several the caller's own is shown under it, others under the id they are kept by. */
@@ -104,12 +104,15 @@ function* agentServices(
   own: string,
   datacenter: string,
   filter: (service: object) => boolean,
-): Generator<readonly [string, object]> {
+): Generator<readonly [string, object] | undefined> {
   for (const view of views) {
     const divisor = weightDivisor(view);
     for (const instance of view.instances) {
       const service = toAgentServiceJson(instance, divisor, datacenter);
-      if (!filter(service)) continue;
+      if (!filter(service)) {
+        yield LEFT_OUT;
+        continue;
+      }
       const isForeign = service.ID !== instance.id && instance.address !== own;
       yield isForeign ? [instance.id, { ...service, ID: instance.id }] : [service.ID, service];
     }

@@ -11,12 +11,12 @@ import type { ConsulContext } from '../consul-context.ts';
 import { compileFilter, type Filter } from '../filter/compile-filter.ts';
 import { FILTER_FIELDS, type FieldType } from '../filter/filter-fields.ts';
 import { toServiceKey, toServiceName } from '../identity.ts';
-import { bytesReply, jsonReply, listReply, mapReply } from '../json-reply.ts';
+import { bytesReply, jsonReply, LEFT_OUT, listReply, mapReply } from '../json-reply.ts';
 import { answerWhenNew, watchCatalogue, watchService } from '../query/blocking-query.ts';
 import { nodeMetaParameters, readOptions } from '../query/request-options.ts';
 import { nodeNameOf } from '../reserved-labels.ts';
 import { get } from './consul-route.ts';
-import { chooser, readConnect } from './health.ts';
+import { chooser, KEPT_INSTANCES, readConnect } from './health.ts';
 import { hasNodeMeta, presentViews, scanInstances } from './instance-scan.ts';
 
 /** `/v1/catalog/…`, the reading half. */
@@ -40,22 +40,27 @@ function filterOf(source: string | undefined, type: FieldType): Filter | undefin
   return source === undefined ? undefined : compileFilter(source, type);
 }
 
-function readServices(context: ConsulContext, request: ControlRequest): Promise<ControlReply> {
+async function readServices(
+  context: ConsulContext,
+  request: ControlRequest,
+): Promise<ControlReply> {
   const options = readOptions(request, context.datacenter);
   const { namespace, pretty } = options;
   const meta = nodeMetaParameters(request.query);
   const filter = filterOf(options.filter, FILTER_FIELDS.serviceNode);
   if (meta.length === 0 && filter === undefined) {
+    const { indexes } = context;
+    await indexes.prepare(namespace);
     const watched = watchCatalogue(context, 'services', namespace);
-    return answerWhenNew(context, request, options, watched, () =>
-      mapReply(
-        [...context.indexes.services(namespace).list].map(({ service, tags }) => [
-          toServiceName(service),
-          tags,
-        ]),
-        pretty,
-      ),
-    );
+    try {
+      return await answerWhenNew(context, request, options, watched, () => {
+        const list = [...indexes.services(namespace).list];
+        const entries = list.map(({ service, tags }) => [toServiceName(service), tags] as const);
+        return mapReply(context, entries, pretty);
+      });
+    } finally {
+      indexes.release(namespace);
+    }
   }
   const watched = watchCatalogue(context, 'instances', namespace);
   return answerWhenNew(context, request, options, watched, async () => {
@@ -72,6 +77,7 @@ function readServices(context: ConsulContext, request: ControlRequest): Promise<
       return false;
     });
     return mapReply(
+      context,
       [...found].map(([{ service }, tags]) => [toServiceName(service), [...tags].sort()]),
       pretty,
     );
@@ -103,17 +109,18 @@ async function readService(
     const divisor = weightDivisor(view);
     for (const instance of instances) {
       const entry = toCatalogJson(instance, divisor, datacenter);
-      if (filter === undefined || filter(entry)) yield entry;
+      yield filter === undefined || filter(entry) ? entry : LEFT_OUT;
     }
   }
   return answerWhenNew(context, request, options, watchService(context, service), () => {
     const view = registry.view(service);
-    if (!view) return listReply([], options.pretty);
-    if (!choose && !filter && !options.pretty) {
+    if (!view) return listReply(context, [], options.pretty);
+    if (!choose && !filter && !options.pretty && view.count <= KEPT_INSTANCES) {
       const make = (): string => JSON.stringify([...entries(view, view.instances)]);
       return bytesReply(context.replies.json(view, 'catalog', make));
     }
     return listReply(
+      context,
       entries(view, choose ? choose(view.instances) : view.instances),
       options.pretty,
     );
@@ -132,14 +139,18 @@ function readNodes(context: ConsulContext, request: ControlRequest): Promise<Con
       if (!nodes.has(name) && hasNodeMeta(instance, meta)) nodes.set(name, instance);
       return false;
     });
-    return listReply(nodesJson(nodes.values(), context.datacenter, filter), options.pretty);
+    return listReply(
+      context,
+      nodesJson(nodes.values(), context.datacenter, filter),
+      options.pretty,
+    );
   });
 }
 
 function* nodesJson(instances: Iterable<Instance>, datacenter: string, filter: Filter | undefined) {
   for (const instance of instances) {
     const node = toNodeJson(instance, datacenter);
-    if (filter?.(node) ?? true) yield node;
+    yield (filter?.(node) ?? true) ? node : LEFT_OUT;
   }
 }
 

@@ -12,7 +12,7 @@ import type { ConsulContext } from '../consul-context.ts';
 import { compileFilter } from '../filter/compile-filter.ts';
 import { FILTER_FIELDS } from '../filter/filter-fields.ts';
 import { callerAddress, toServiceKey } from '../identity.ts';
-import { bytesReply, listReply } from '../json-reply.ts';
+import { bytesReply, LEFT_OUT, listReply } from '../json-reply.ts';
 import {
   answerWhenNew,
   watchCatalogue,
@@ -30,6 +30,9 @@ import {
   someInstanceOn,
   sortedByNearness,
 } from './instance-scan.ts';
+
+/** Answers about larger services are not kept: they are made and sent piece by piece. */
+export const KEPT_INSTANCES = 5_000;
 
 /** `/v1/health/…`: who is there, and how it is. */
 export function healthRoutes(context: ConsulContext): HttpRoute[] {
@@ -62,21 +65,26 @@ async function readHealth(
     const divisor = weightDivisor(view);
     for (const instance of instances) {
       const Checks = toChecksJson(instance, registry);
-      if (isPassing && Checks.some(({ Status }) => Status !== 'passing')) continue;
+      if (isPassing && Checks.some(({ Status }) => Status !== 'passing')) {
+        yield LEFT_OUT;
+        continue;
+      }
       const Node = toNodeJson(instance, datacenter);
       const entry = { Node, Service: toServiceJson(instance, divisor), Checks };
-      if (filter === undefined || filter(entry)) yield entry;
+      yield filter === undefined || filter(entry) ? entry : LEFT_OUT;
     }
   }
   return answerWhenNew(context, request, options, watchService(context, service), () => {
     const view = registry.view(service);
-    if (!view) return listReply([], options.pretty);
-    if (isPlain) {
+    if (!view) return listReply(context, [], options.pretty);
+    if (isPlain && view.count <= KEPT_INSTANCES) {
       const variant = isPassing ? 'health-passing' : 'health';
-      const make = (): string => JSON.stringify([...entries(view, view.instances)]);
+      const make = (): string =>
+        JSON.stringify([...entries(view, view.instances)].filter((entry) => entry !== LEFT_OUT));
       return bytesReply(context.replies.json(view, variant, make));
     }
     return listReply(
+      context,
       entries(view, choose ? choose(view.instances) : view.instances),
       options.pretty,
     );
@@ -108,7 +116,7 @@ export async function chooser(
 export function readConnect(context: ConsulContext, request: ControlRequest) {
   const options = readOptions(request, context.datacenter);
   return answerWhenNew(context, request, options, watchNothing(context), () =>
-    listReply([], options.pretty),
+    listReply(context, [], options.pretty),
   );
 }
 
@@ -122,7 +130,7 @@ async function readChecks(context: ConsulContext, request: ControlRequest, name:
     const instances = registry.view(service)?.instances ?? [];
     const chosen = choose ? choose(instances) : instances;
     const checks = chosen.flatMap((instance) => toServiceChecksJson(instance, registry));
-    return listReply(checks.filter(filter), options.pretty);
+    return listReply(context, checks.filter(filter), options.pretty);
   });
 }
 
@@ -137,7 +145,7 @@ function readNode(context: ConsulContext, request: ControlRequest, node: string)
       ...instances.slice(0, 1).map(toNodeCheck),
       ...instances.flatMap((instance) => toServiceChecksJson(instance, registry)),
     ];
-    return listReply(checks.filter(filter), options.pretty);
+    return listReply(context, checks.filter(filter), options.pretty);
   });
 }
 
@@ -148,7 +156,7 @@ function readState(context: ConsulContext, request: ControlRequest, state: strin
   const watched = watchCatalogue(context, 'instances', options.namespace);
   return answerWhenNew(context, request, options, watched, () => {
     const views = presentViews(context, options.namespace);
-    return listReply(checksIn(context, views, state, meta, filter), options.pretty);
+    return listReply(context, checksIn(context, views, state, meta, filter), options.pretty);
   });
 }
 
@@ -168,7 +176,8 @@ function* checksIn(
       if (!nodes.has(node)) checks.unshift(toNodeCheck(instance));
       nodes.add(node);
       for (const check of checks) {
-        if ((state === 'any' || check.Status === state) && filter(check)) yield check;
+        const isAsked = (state === 'any' || check.Status === state) && filter(check);
+        yield isAsked ? check : LEFT_OUT;
       }
     }
   }

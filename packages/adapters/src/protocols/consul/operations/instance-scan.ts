@@ -57,7 +57,7 @@ const SLICE_INSTANCES = 2_000;
 
 /** Looks at every instance of the views, in slices; `visit` ends it by giving true. */
 export async function scanInstances(
-  { clock }: Pick<ConsulContext, 'clock'>,
+  { turn }: Pick<ConsulContext, 'turn'>,
   views: readonly ServiceView[],
   visit: (instance: Instance, view: ServiceView) => boolean | undefined,
 ): Promise<void> {
@@ -66,10 +66,7 @@ export async function scanInstances(
     for (const instance of view.instances) {
       if (visit(instance, view)) return;
       looked++;
-      if (looked % SLICE_INSTANCES !== 0) continue;
-      await new Promise<void>((resolve) => {
-        clock.setTimer(0, resolve);
-      });
+      if (looked % SLICE_INSTANCES === 0) await turn();
     }
   }
 }

@@ -22,6 +22,10 @@ export interface CatalogueIndexes {
   readonly absent: Revision;
   /** Of anything that depends on every instance of a namespace. */
   instances(namespace: string): Revision;
+  /** Has to be done before `services` is asked; the first time it looks at every instance, in slices. */
+  prepare(namespace: string): Promise<void>;
+  /** Forgets a namespace that has nothing, where nobody waits for it. */
+  release(namespace: string): void;
   /** The services of a namespace with their tags, and since when they are so: other changes of instances do not count. */
   services(namespace: string): {
     readonly revision: Revision;
@@ -35,6 +39,7 @@ interface NamespaceState {
   services: Revision;
   /** Absent until somebody asks. */
   tags: Map<string, ServiceTags> | undefined;
+  prepared: Promise<void> | undefined;
   /** Services whose tags have to be looked at again. */
   readonly dirty: Map<string, ServiceKey>;
   readonly instanceWaiters: Set<() => void>;
@@ -43,10 +48,16 @@ interface NamespaceState {
 
 /** Changes of whole lists wake their waiters together: a burst is one answer. */
 const GATHER_MS = 20;
+/** As many instances are looked at before others get their turn. */
+const SLICE_INSTANCES = 2_000;
 /** Looking at tags again takes at most this share of the time. */
 const LOOKING_SHARE = 0.05;
 
-export function createCatalogueIndexes(registry: Registry, clock: Clock): CatalogueIndexes {
+export function createCatalogueIndexes(
+  registry: Registry,
+  clock: Clock,
+  turn: () => Promise<void>,
+): CatalogueIndexes {
   const baseline = registry.revision;
   const states = new Map<string, NamespaceState>();
   const changed = new Set<NamespaceState>();
@@ -61,6 +72,7 @@ export function createCatalogueIndexes(registry: Registry, clock: Clock): Catalo
       instances: baseline,
       services: baseline,
       tags: undefined,
+      prepared: undefined,
       dirty: new Map(),
       instanceWaiters: new Set(),
       serviceWaiters: new Set(),
@@ -128,19 +140,26 @@ export function createCatalogueIndexes(registry: Registry, clock: Clock): Catalo
     return isNew;
   }
 
-  function loadTags(namespace: string, state: NamespaceState): Map<string, ServiceTags> {
-    if (state.tags) {
-      refresh(state);
-      return state.tags;
-    }
-    const loaded = new Map<string, ServiceTags>();
+  /** What changes meanwhile is marked, and looked at again by whoever reads. */
+  async function load(namespace: string, state: NamespaceState): Promise<void> {
+    state.tags = new Map();
+    let looked = 0;
     for (const { service } of registry.services(namespace)) {
-      const tags = tagsOf(registry.view(service));
-      if (tags) loaded.set(serviceId(service), { service, tags });
+      const view = registry.view(service);
+      const tags = tagsOf(view);
+      if (tags) state.tags.set(serviceId(service), { service, tags });
+      looked += view?.count ?? 0;
+      if (looked < SLICE_INSTANCES) continue;
+      looked = 0;
+      await turn();
     }
-    state.tags = loaded;
     state.services = state.instances;
-    return loaded;
+  }
+
+  function release(namespace: string): void {
+    const state = states.get(namespace);
+    if (!state || state.instances !== baseline || registry.services(namespace).length > 0) return;
+    if (state.instanceWaiters.size + state.serviceWaiters.size === 0) states.delete(namespace);
   }
 
   registry.subscribe(onUpdate);
@@ -150,13 +169,16 @@ export function createCatalogueIndexes(registry: Registry, clock: Clock): Catalo
       return absent;
     },
     instances: (namespace) => states.get(namespace)?.instances ?? baseline,
-    services(namespace) {
-      // A namespace that nobody registered in is not remembered for having been asked about.
-      const isKnown = states.has(namespace) || registry.services(namespace).length > 0;
-      if (!isKnown) return { revision: baseline, list: [] };
+    async prepare(namespace) {
       const state = openState(namespace);
-      const list = loadTags(namespace, state).values();
-      return { revision: state.services, list };
+      state.prepared ??= load(namespace, state);
+      await state.prepared;
+    },
+    release,
+    services(namespace) {
+      const state = openState(namespace);
+      refresh(state);
+      return { revision: state.services, list: state.tags?.values() ?? [] };
     },
     subscribe(what, namespace, wake) {
       const state = openState(namespace);
@@ -166,8 +188,7 @@ export function createCatalogueIndexes(registry: Registry, clock: Clock): Catalo
         waiters.delete(wake);
         if (state.instanceWaiters.size + state.serviceWaiters.size > 0) return;
         changed.delete(state);
-        // Nothing was ever registered there: it was only asked about.
-        if (state.instances === baseline && !state.tags) states.delete(namespace);
+        release(namespace);
         if (changed.size > 0) return;
         timer?.cancel();
         timer = undefined;
