@@ -37,6 +37,11 @@ const REGISTERED = [
 export const DOOR_FIELDS = {
   rest: { registers: REGISTERED, reads: FIELDS },
   grpc: { registers: REGISTERED, reads: FIELDS },
+  consul: {
+    // Labels are not shown by themselves: of tags and metadata they are made here.
+    registers: REGISTERED,
+    reads: ['id', 'address', 'port', 'weight', 'tags', 'metadata', 'zone', 'status', 'maintenance'],
+  },
   dns: { registers: [], reads: ['id', 'address', 'port', 'weight', 'labels', 'zone', 'routable'] },
 } as const satisfies Readonly<Record<string, DoorFields>>;
 

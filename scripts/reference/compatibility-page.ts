@@ -1,13 +1,33 @@
 import { DOOR_FIELDS, FIELDS, type Field } from '../../e2e/dialects/fields.ts';
 import type { CompatibilityEntry } from '../../packages/adapters/src/protocols/compatibility.ts';
+import { consulCompatibility } from '../../packages/adapters/src/protocols/consul/compatibility.ts';
 import { compatibility as dns } from '../../packages/adapters/src/protocols/dns/compatibility.ts';
 import { compatibility as grpc } from '../../packages/adapters/src/protocols/grpc/compatibility.ts';
 import { code, page, table } from './markdown.ts';
 
+interface DialectSection {
+  readonly name: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+const SAID = ['what', 'how it is said', 'what is lost'];
+const said = (entries: readonly CompatibilityEntry[]): string[][] =>
+  entries.map(({ feature, mapping, loss }) => [feature, mapping, loss ?? '']);
+
 /** The dialects with their names for people, in the order of the page. */
-const DIALECTS: readonly (readonly [string, readonly CompatibilityEntry[]])[] = [
-  ['gRPC', grpc],
-  ['DNS', dns],
+const DIALECTS: readonly DialectSection[] = [
+  { name: 'gRPC', head: SAID, rows: said(grpc) },
+  {
+    name: 'Consul',
+    head: ['of Consul', '', 'here'],
+    rows: Object.values(consulCompatibility).map(({ feature, support, here }) => [
+      feature,
+      support,
+      here,
+    ]),
+  },
+  { name: 'DNS', head: SAID, rows: said(dns) },
 ];
 
 /** What each dialect can say of an instance, and what it cannot. */
@@ -28,12 +48,6 @@ export function compatibilityPage(): string {
       ]),
     ),
     '`status`, `maintenance` and `routable` are not registered but come about: by reports, checks, and what the operator wants. A door that does not show them leaves out what is not routable.',
-    ...DIALECTS.flatMap(([name, entries]) => [
-      `## ${name}`,
-      table(
-        ['what', 'how it is said', 'what is lost'],
-        entries.map(({ feature, mapping, loss }) => [feature, mapping, loss ?? '']),
-      ),
-    ]),
+    ...DIALECTS.flatMap(({ name, head, rows }) => [`## ${name}`, table(head, rows)]),
   ]);
 }

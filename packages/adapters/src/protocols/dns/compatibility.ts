@@ -14,7 +14,8 @@ export const compatibility: readonly CompatibilityEntry[] = [
   },
   {
     feature: 'namespace, group',
-    mapping: '`NAME.service.NAMESPACE.portolan`, `NAME.service.GROUP.group.NAMESPACE.ns.portolan`.',
+    mapping:
+      '`NAME.service.NAMESPACE.portolan`, `NAME.service.GROUP.group.NAMESPACE.ns.portolan`; `GROUP@@NAME` as in Consul’s list.',
   },
   {
     feature: 'tag',
