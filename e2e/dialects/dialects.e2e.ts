@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectGrpc, type GrpcRegistry, printedAddress } from '../support/grpc-registry.ts';
 import { type PortolanProcess, startPortolan } from '../support/portolan-process.ts';
@@ -120,6 +121,18 @@ describe.each(WRITERS)('an instance registered through %s', (writer) => {
     await able(other, 'deregister')(changed);
     expect(await doors[writer].read(sample.service)).toEqual([]);
   });
+});
+
+test('a service without a port, as Consul has them, is found by DNS and gets no traffic', async () => {
+  const body = JSON.stringify({ ID: 'store-1', Name: 'store', Address: '10.9.9.9' });
+  const url = `${server.control}/v1/agent/service/register`;
+  expect((await fetch(url, { method: 'PUT', body })).status).toBe(200);
+  const resolver = new Resolver({ timeout: 5_000, tries: 1 });
+  resolver.setServers([printedAddress(server.stdout(), 'dns')]);
+  expect(await resolver.resolve4('store.service.dc1.consul')).toEqual(['10.9.9.9']);
+  expect(await resolver.resolveSrv('store.service.consul')).toMatchObject([{ port: 0 }]);
+  const [seen] = await doors.rest.read('store');
+  expect(seen?.weight).toBe(0);
 });
 
 describe('a dialect that is not wanted', () => {
