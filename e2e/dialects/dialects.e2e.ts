@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectGrpc, type GrpcRegistry, printedAddress } from '../support/grpc-registry.ts';
 import { type PortolanProcess, startPortolan } from '../support/portolan-process.ts';
@@ -29,6 +30,8 @@ afterAll(async () => {
 
 const NAMES = Object.keys(DOOR_FIELDS) as DoorName[];
 const WRITERS = NAMES.filter((name) => DOOR_FIELDS[name].registers.length > 0);
+/** Consul's clients report on checks, not on instances. */
+const REPORTERS = WRITERS.filter((name) => name !== 'consul');
 let port = 5_000;
 
 function aSample(service: string): Sample {
@@ -38,8 +41,8 @@ function aSample(service: string): Sample {
     id: `${service}-1`,
     address: '127.0.0.1',
     port,
-    // In Consul's language weights are hundreds.
-    weight: 700,
+    // What every dialect can say: Consul and Nacos count in hundreds.
+    weight: 300,
     tags: ['blue', 'version:v2'],
     metadata: { zone: 'b', team: 'payments' },
   };
@@ -100,7 +103,7 @@ describe.each(WRITERS)('an instance registered through %s', (writer) => {
     await everyDoorShows(sample, HEALTHY, writer);
   });
 
-  test.each(WRITERS)('has the status that is reported through %s', async (other) => {
+  test.each(REPORTERS)('has the status that is reported through %s', async (other) => {
     const sample = aSample(`ailing-${writer}-${other}`);
     await able(writer, 'register')(sample);
     for (const status of ['warning', 'critical', 'passing'] as const) {
@@ -112,12 +115,24 @@ describe.each(WRITERS)('an instance registered through %s', (writer) => {
   test.each(WRITERS)('is updated and deregistered through %s', async (other) => {
     const sample = aSample(`moving-${writer}-${other}`);
     await able(writer, 'register')(sample);
-    const changed = { ...sample, weight: 900, metadata: { zone: 'c' } };
+    const changed = { ...sample, weight: 200, metadata: { zone: 'c' } };
     await able(other, 'register')(changed);
     await everyDoorShows(changed, HEALTHY, other);
     await able(other, 'deregister')(changed);
     expect(await doors[writer].read(sample.service)).toEqual([]);
   });
+});
+
+test('a service without a port, as Consul has them, is found by DNS and gets no traffic', async () => {
+  const body = JSON.stringify({ ID: 'store-1', Name: 'store', Address: '10.9.9.9' });
+  const url = `${server.control}/v1/agent/service/register`;
+  expect((await fetch(url, { method: 'PUT', body })).status).toBe(200);
+  const resolver = new Resolver({ timeout: 5_000, tries: 1 });
+  resolver.setServers([printedAddress(server.stdout(), 'dns')]);
+  expect(await resolver.resolve4('store.service.dc1.consul')).toEqual(['10.9.9.9']);
+  expect(await resolver.resolveSrv('store.service.consul')).toMatchObject([{ port: 0 }]);
+  const [seen] = await doors.rest.read('store');
+  expect(seen?.weight).toBe(0);
 });
 
 describe('a dialect that is not wanted', () => {
@@ -129,18 +144,16 @@ describe('a dialect that is not wanted', () => {
        return next(url, context);
      } });`,
   )}`;
-  const PARTS = /loaded .*(protocols\/(?:dns|grpc|consul)\/|dns-packet|grpc-js|proto-loader)/;
+  const PARTS = /loaded .*(protocols\/(?:dns|grpc)\/|dns-packet|grpc-js|proto-loader)/;
 
   test('is not loaded; one that is wanted is', async () => {
     const env = { NODE_OPTIONS: `--import=${WATCH}` };
-    const off = { PORTOLAN_DIALECTS_CONSUL_ENABLED: 'false' };
-    const without = await startPortolan({ env: { ...env, ...off } });
+    const without = await startPortolan({ env });
     expect(without.stderr()).toContain('loaded ');
     expect(PARTS.exec(without.stderr())?.[0]).toBeUndefined();
     await without.dispose();
     const withDns = await startPortolan({ env, args: ['--dns', '127.0.0.1:0'] });
     expect(withDns.stderr()).toMatch(/loaded .*dns-packet/);
-    expect(withDns.stderr()).toMatch(/loaded .*protocols\/consul\//);
     expect(withDns.stderr()).not.toMatch(/loaded .*(grpc-js|protocols\/grpc)/);
     await withDns.dispose();
   });

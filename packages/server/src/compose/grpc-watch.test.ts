@@ -92,6 +92,6 @@ test('a reader that is cut off anywhere and resumes ends with the catalogue as i
     { numRuns: 60 },
   );
   await door.close();
-});
+}, 60_000);
 
 const UNTRUSTED = { trusted: false } as const;

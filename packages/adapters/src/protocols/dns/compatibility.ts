@@ -14,7 +14,8 @@ export const compatibility: readonly CompatibilityEntry[] = [
   },
   {
     feature: 'namespace, group',
-    mapping: '`NAME.service.NAMESPACE.portolan`, `NAME.service.GROUP.group.NAMESPACE.ns.portolan`.',
+    mapping:
+      '`NAME.service.NAMESPACE.portolan`, `NAME.service.GROUP.group.NAMESPACE.ns.portolan`; `GROUP@@NAME` as in Consul’s list.',
   },
   {
     feature: 'tag',
@@ -30,7 +31,11 @@ export const compatibility: readonly CompatibilityEntry[] = [
     mapping: 'Target of its SRV record. A `CNAME` for `A` and `AAAA` where all instances have one.',
     loss: 'Beside instances with addresses it is in SRV records only.',
   },
-  { feature: 'port', mapping: '`SRV`; `port=` in `TXT`.' },
+  {
+    feature: 'port',
+    mapping:
+      '`SRV`; `port=` in `TXT`. 0 for a service that Consul’s clients registered without one.',
+  },
   {
     feature: 'weight',
     mapping:

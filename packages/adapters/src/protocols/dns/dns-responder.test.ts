@@ -224,6 +224,17 @@ describe('a service', () => {
     }
   });
 
+  test('without a port, as Consul’s clients register it, has its address all the same', () => {
+    const metadata = { 'consul.portless': 'true' };
+    const portless = anInstance({ port: 49_152, weight: 0, metadata });
+    expect(data(ask([portless], 'web.service.consul', 'A').answers)).toEqual(['10.0.0.1']);
+    expect(data(ask([portless], 'web.service.consul', 'SRV').answers)).toMatchObject([
+      { port: 0, weight: 100 },
+    ]);
+    const drained = { ...portless, intent: { enabled: true, weight: 0 } };
+    expect(ask([drained], 'web.service.consul', 'A').rcode).toBe('NXDOMAIN');
+  });
+
   test('is shuffled by weight', () => {
     const responder = responderFor([
       anInstance({ address: '10.0.0.1', weight: 1 }),

@@ -26,6 +26,8 @@ describe('a name stands for', () => {
     ['web.service.blue.group.team.ns.portolan', ['|web|blue|team']],
     ['web.service.blue.group.team.portolan', ['|web|default|blue.group.team']],
     ['web.service.team.blue.group.portolan', ['|web|blue|team']],
+    ['blue@@web.service.consul', ['|web|blue|default']],
+    ['_blue@@web._v1.service.team.portolan', ['v1|web|blue|team']],
     ['web.service.dc1.consul', ['|web|default|default']],
     ['web.service.dc1.dc.portolan', ['|web|default|default']],
     ['web.service.dc1.portolan', ['|web|default|dc1']],

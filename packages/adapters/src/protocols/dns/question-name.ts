@@ -82,9 +82,9 @@ function readPlain(labels: readonly string[], read: ReadScope): AskedService[] {
     const scope = labels[at] === 'service' ? read(labels.slice(at + 1)) : undefined;
     if (!scope) continue;
     for (let cut = 0; cut < at && readings.length < MAX_READINGS; cut++) {
-      const name = labels.slice(cut, at).join('.');
       const tag = labels.slice(0, cut).join('.');
-      readings.push({ ...scope, name, ...(cut === 0 ? {} : { tag }) });
+      const named = withGroup(scope, labels.slice(cut, at).join('.'));
+      readings.push({ ...named, ...(cut === 0 ? {} : { tag }) });
     }
   }
   return readings;
@@ -98,7 +98,14 @@ function readRfc2782(labels: readonly string[], read: ReadScope): AskedService[]
   const name = labels.slice(0, at).join('.').slice(1);
   const tag = labels[at]?.slice(1) ?? '';
   if (!scope || name === '' || tag === '') return [];
-  return [{ ...scope, name, ...(tag === 'tcp' ? {} : { tag }) }];
+  return [{ ...withGroup(scope, name), ...(tag === 'tcp' ? {} : { tag }) }];
+}
+
+/** `group@@name`, as other dialects without a word for groups list a service. */
+function withGroup(scope: Scope, name: string): Scope & { readonly name: string } {
+  const at = name.indexOf('@@');
+  if (at <= 0) return { ...scope, name };
+  return { ...scope, group: name.slice(0, at), name: name.slice(at + 2) };
 }
 
 function readQualifiers(

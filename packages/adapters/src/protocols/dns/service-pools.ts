@@ -1,4 +1,5 @@
 import type { Instance, ServiceView } from '@portolan/core';
+import { isPortless } from '../consul/reserved-labels.ts';
 import type { DnsRecord } from './dns-answer.ts';
 import { targetOf } from './instance-target.ts';
 import { createWeightedPool, type WeightedPool } from './weighted-pool.ts';
@@ -24,6 +25,7 @@ export interface ServicePools {
 
 /** RFC 6763 §6.1: a string of a TXT record has at most 255 bytes. */
 const MAX_TEXT_BYTES = 255;
+const DEFAULT_WEIGHT = 100;
 
 export function createServicePools(ttl: number): ServicePools {
   const byView = new WeakMap<ServiceView, Map<string, WeightedPool<PooledRecord>>>();
@@ -47,10 +49,20 @@ function routableInstances(view: ServiceView, tag: string | undefined): readonly
   return view.instances.filter(
     (instance) =>
       instance.routable &&
-      instance.effectiveWeight > 0 &&
+      weightOf(instance) > 0 &&
       targetOf(instance).type !== 'none' &&
       (tag === undefined || instance.tags.some((each) => each.toLowerCase() === tag)),
   );
+}
+
+/** Consul's services without a port have a weight that keeps the gateway away; their addresses are asked for all the same. */
+function weightOf(instance: Instance): number {
+  const isForConsul = isPortless(instance) && instance.intent.weight === undefined;
+  return isForConsul ? DEFAULT_WEIGHT : instance.effectiveWeight;
+}
+
+function portOf(instance: Instance): number {
+  return isPortless(instance) ? 0 : instance.port;
 }
 
 function recordsOf(
@@ -78,7 +90,7 @@ function recordsOf(
       return instances.map((instance) => toTargetRecord(instance, zone, ttl));
     case 'TXT':
       return instances.map((instance) => ({
-        weight: instance.effectiveWeight,
+        weight: weightOf(instance),
         record: { type, ttl, data: textsOf(instance) },
       }));
   }
@@ -93,13 +105,14 @@ function unique(
   for (const instance of instances) {
     const value = toValue(instance);
     if (value === undefined) continue;
-    weights.set(value, (weights.get(value) ?? 0) + instance.effectiveWeight);
+    weights.set(value, (weights.get(value) ?? 0) + weightOf(instance));
   }
   return [...weights];
 }
 
 function toTargetRecord(instance: Instance, zone: string, ttl: number): PooledRecord {
-  const { port, effectiveWeight: weight } = instance;
+  const port = portOf(instance);
+  const weight = weightOf(instance);
   const where = targetOf(instance);
   const record = (target: string): DnsRecord => ({
     type: 'SRV',
@@ -116,7 +129,7 @@ function toTargetRecord(instance: Instance, zone: string, ttl: number): PooledRe
 
 /** RFC 6763 §6: `key=value` strings, the instance's own words first. */
 function textsOf(instance: Instance): string[] {
-  const own = { id: instance.id, port: `${instance.port}`, weight: `${instance.effectiveWeight}` };
+  const own = { id: instance.id, port: `${portOf(instance)}`, weight: `${weightOf(instance)}` };
   return [...Object.entries(own), ...Object.entries(instance.labels)]
     .filter(([key]) => !key.includes('='))
     .map(([key, value]) => `${key}=${value}`)

@@ -59,20 +59,28 @@ export function createCalls(deps: CallDeps): Calls {
     call: Stream,
     work: (signal: AbortSignal) => Promise<void>,
   ): Promise<void> {
-    const gone = new AbortController();
-    call.on('cancelled', () => gone.abort());
-    call.on('error', () => gone.abort());
-    const signal = AbortSignal.any([gone.signal, stopping]);
+    const ending = new AbortController();
+    let isGone = false;
+    const leave = (): void => {
+      isGone = true;
+      ending.abort();
+    };
+    const stop = (): void => ending.abort();
+    call.on('cancelled', leave);
+    call.on('error', leave);
+    stopping.addEventListener('abort', stop);
     metrics.streams(1);
     try {
-      await work(signal);
-      if (stopping.aborted && !gone.signal.aborted) throw shuttingDown();
+      if (stopping.aborted) throw shuttingDown();
+      await work(ending.signal);
+      if (stopping.aborted && !isGone) throw shuttingDown();
       metrics.answered(method, 'OK');
       call.end();
     } catch (error) {
-      if (gone.signal.aborted) metrics.answered(method, 'CANCELLED');
+      if (isGone) metrics.answered(method, 'CANCELLED');
       else call.emit('error', statusOf(method, error));
     } finally {
+      stopping.removeEventListener('abort', stop);
       metrics.streams(-1);
     }
   }

@@ -68,21 +68,20 @@ function toCheckStateMessage({ kind: _, ...state }: CheckState): object {
 const PART_BYTES = 256 * 1_024;
 
 /** The instances in parts of moderate size; one empty part where there are none. */
-export function inParts(instances: readonly Instance[]): Instance[][] {
-  const parts: Instance[][] = [];
+export function* inParts(instances: Iterable<Instance>): Generator<readonly Instance[]> {
   let part: Instance[] = [];
   let bytes = 0;
   for (const instance of instances) {
     const size = roughBytes(instance);
     if (part.length > 0 && bytes + size > PART_BYTES) {
-      parts.push(part);
+      yield part;
       part = [];
       bytes = 0;
     }
     part.push(instance);
     bytes += size;
   }
-  return [...parts, part];
+  yield part;
 }
 
 function roughBytes({ id, address, tags, metadata, labels, checks }: Instance): number {

@@ -5,6 +5,7 @@ import {
   matchesLabels,
   type Registry,
   RegistryError,
+  type ServiceView,
 } from '@portolan/core';
 import { unknownInstance } from '../rest/operation.ts';
 import { inServiceOrder } from '../rest/service-order.ts';
@@ -71,10 +72,20 @@ async function listInstances(
       ({ service: key }) =>
         (group === '' || key.group === group) && (service === '' || key.name === service),
     )
-    .map(({ service: key }) => registry.view(key)?.instances ?? []);
-  for (const part of inParts(views.flat().filter(wanted))) {
+    .flatMap(({ service: key }) => registry.view(key) ?? []);
+  for (const part of inParts(instancesOf(views, wanted))) {
     if (signal.aborted) return;
     await send({ instances: part.map(toInstanceMessage), revision });
+  }
+}
+
+/** One after the other: those of a million are never all made at a time. */
+function* instancesOf(
+  views: readonly ServiceView[],
+  wanted: (instance: Instance) => boolean,
+): Generator<Instance> {
+  for (const view of views) {
+    for (const instance of view.instances) if (wanted(instance)) yield instance;
   }
 }
 
@@ -133,7 +144,7 @@ async function watch(
 function toWatchScope(request: WatchRequest): Scope {
   const { namespace, service } = request;
   if (service !== '') return { service: toServiceKey(request) };
-  if (namespace === '') return { namespace: undefined };
+  if (namespace === '' || namespace === '*') return { namespace: undefined };
   // Nothing else could ever be in it: say so rather than wait.
   return { namespace: toServiceKey({ ...request, service: 'any' }).namespace };
 }

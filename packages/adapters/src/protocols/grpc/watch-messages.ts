@@ -16,7 +16,7 @@ export function createWatchMessages(encode: Encode): WatchMessages {
   function partsOf(view: ServiceView): readonly Buffer[] {
     const known = kept.get(view);
     if (known) return known;
-    const parts = inParts(view.instances);
+    const parts = [...inParts(view.instances)];
     const bytes = parts.map((part, at) =>
       encode({ view: toViewMessage(view, part, at < parts.length - 1) }),
     );
