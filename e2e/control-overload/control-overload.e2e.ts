@@ -106,7 +106,7 @@ test('under a flood of registrations and reads no living instance is lost, and r
   const shed = Object.fromEntries(
     ['read', 'write', 'heartbeat'].map((kind) => [
       kind,
-      metric(`portolan_control_shed_total\\{class="${kind}"\\}`) || 0,
+      metric(`portolan_control_shed_total\\{listener="control",class="${kind}"\\}`) || 0,
     ]),
   );
   process.stdout.write(

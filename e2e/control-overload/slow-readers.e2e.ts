@@ -75,7 +75,7 @@ test.each([
   portolan = await startPortolan({ args: ['--set', 'control.limits.writeTimeout=8s'] });
   // What changes cost by themselves, garbage included, is no reader's.
   for (let turn = 0; turn < 60; turn++) await change(turn);
-  const idle = await metric('portolan_control_connections');
+  const idle = await metric('portolan_control_connections\\{listener="control"\\}');
   const readers = await Promise.all(Array.from({ length: READERS }, () => aSlowReader(head)));
   await change(60);
   const beforeBytes = await residentBytes();
@@ -85,7 +85,10 @@ test.each([
   process.stdout.write(`grown by ${Math.round(grownBytes / MIB)} MiB\n`);
   expect(grownBytes).toBeLessThan(400 * MIB);
   await eventually(
-    async () => ((await metric('portolan_control_connections')) <= idle + 1 ? true : undefined),
+    async () =>
+      (await metric('portolan_control_connections\\{listener="control"\\}')) <= idle + 1
+        ? true
+        : undefined,
     30_000,
     200,
   );

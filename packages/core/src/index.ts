@@ -14,6 +14,7 @@ export {
   type FrameSender,
   type FrameType,
   frameName,
+  joinFrames,
 } from './agent-protocol/frames.ts';
 export { createBalancer } from './balancers/create-balancer.ts';
 export { hashText, mixHashes } from './balancers/hash-text.ts';

@@ -44,11 +44,7 @@ export interface AgentLink {
   /** How many of the asked that count against the window wait for their answer. */
   readonly waiting: number;
   /** Resolves with the payload of the answer; rejects with what the server or the connection says. */
-  ask(
-    type: FrameType,
-    payload: object | readonly number[],
-    counts: boolean,
-  ): Promise<{ readonly results?: unknown; readonly numbers?: readonly number[] }>;
+  ask(type: FrameType, payload: object | readonly number[], counts: boolean): Promise<LinkAnswer>;
   /** Something will be asked in a moment: the process is kept alive until then. */
   expect(): void;
   /** Ends it once everything asked was answered. */
@@ -56,10 +52,18 @@ export interface AgentLink {
   destroy(): void;
 }
 
+/** What was answered: results of items, or the numbers of RENEWED with the roles told before. */
+export interface LinkAnswer {
+  readonly results?: unknown;
+  readonly numbers?: readonly number[];
+  readonly roles?: unknown;
+}
+
 interface Asked {
   readonly counts: boolean;
   readonly timer: TimerHandle;
-  resolve(answer: { readonly results?: unknown; readonly numbers?: readonly number[] }): void;
+  roles?: unknown;
+  resolve(answer: LinkAnswer): void;
   reject(error: PortolanError): void;
 }
 
@@ -116,6 +120,9 @@ export function createAgentLink(
       goneAway = true;
       if (state === 'open') state = 'leaving';
       endWhenDone();
+    } else if (type === FRAME.ROLES) {
+      const one = asked.get(frame.request);
+      if (one) one.roles = readJson(payload).roles;
     } else if (type === FRAME.ERROR && frame.request === 0) {
       fail(toError(readJson(payload), socket.url));
     } else if (type !== FRAME.PONG) settle(frame);
@@ -142,7 +149,7 @@ export function createAgentLink(
     if (frame.type === FRAME.ERROR) one.reject(toError(readJson(frame.payload), socket.url));
     else if (frame.type === FRAME.RENEWED) {
       const numbers = decodeNumbers(frame.payload);
-      if (numbers) one.resolve({ numbers });
+      if (numbers) one.resolve({ numbers, roles: one.roles });
       else one.reject(broken(`${socket.url} broke the agent protocol`));
     } else one.resolve({ results: readJson(frame.payload).results });
     endWhenDone();
@@ -218,10 +225,7 @@ export function createAgentLink(
       if (state !== 'open') return Promise.reject(broken(`The connection to ${socket.url} ended`));
       request += 1;
       const number = request;
-      const answer = Promise.withResolvers<{
-        readonly results?: unknown;
-        readonly numbers?: readonly number[];
-      }>();
+      const answer = Promise.withResolvers<LinkAnswer>();
       const sentMs = clock.now();
       const one: Asked = {
         counts,

@@ -1,6 +1,6 @@
 import { AGENT_LIMITS, type Clock, FRAME } from '@portolan/core';
 import { isPortolanError, PortolanError } from '../http/portolan-error.ts';
-import { type AgentLink, broken, toError } from './agent-link.ts';
+import { type AgentLink, broken, type LinkAnswer, toError } from './agent-link.ts';
 
 /** One thing that is to be asked about one slot. */
 interface Wanted<T> {
@@ -107,16 +107,15 @@ export function createAskQueue(link: AgentLink, clock: Clock): AskQueue {
     else one.reject(broken(`${link.url} broke the agent protocol`));
   }
 
-  function renewAll(
-    taken: readonly Wanted<unknown>[],
-    answer: Promise<{ readonly numbers?: readonly number[] }>,
-  ): void {
+  function renewAll(taken: readonly Wanted<unknown>[], answer: Promise<LinkAnswer>): void {
     answer.then(
-      ({ numbers = [] }) => {
+      ({ numbers = [], roles }) => {
         const gone = new Set(numbers.slice(1));
+        const bySlot = new Map<unknown, Answer>();
+        if (Array.isArray(roles)) for (const role of roles) bySlot.set(role?.slot, role as Answer);
         for (const one of taken) {
           if (gone.has(one.slot)) one.reject(unknownInstance());
-          else one.resolve({});
+          else one.resolve(bySlot.get(one.slot) ?? {});
         }
       },
       (error: unknown) => {

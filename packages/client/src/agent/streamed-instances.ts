@@ -7,7 +7,7 @@ import {
   type TimerHandle,
 } from '@portolan/core';
 import { isPortolanError, type PortolanError } from '../http/portolan-error.ts';
-import type { InstanceCalls } from '../register/registration-handle.ts';
+import type { BeatAnswer, InstanceCalls } from '../register/registration-handle.ts';
 import { type BackoffOptions, retryDelayMs } from '../time/backoff.ts';
 import type { HeartbeatBody, RegisterAnswer, RegistrationBody } from '../wire/documents.ts';
 import { type AgentLink, broken, createAgentLink } from './agent-link.ts';
@@ -60,8 +60,6 @@ export function createStreamedInstances(
   const plainForMs = options.plainForMs ?? PLAIN_FOR_MS;
   const phase = random();
   const slots = new Map<string, number>();
-  /** Instances of exclusive services. */
-  const exclusive = new Set<string>();
   const freed: number[] = [];
   /** Who wants to be told that there is a new connection, by key. */
   const followers = new Map<string, () => void>();
@@ -181,14 +179,7 @@ export function createStreamedInstances(
     return slot;
   }
 
-  function noteRole(key: string, answer: RegisterAnswer): RegisterAnswer {
-    if (answer.instance.exclusive) exclusive.add(key);
-    else exclusive.delete(key);
-    return answer;
-  }
-
   function release(key: string): void {
-    exclusive.delete(key);
     const slot = slots.get(key);
     connection?.bound.delete(key);
     if (slot !== undefined) {
@@ -214,28 +205,26 @@ export function createStreamedInstances(
       const id = body.id ?? `${body.service}-${body.address}-${body.port}`;
       const key = keyOf(id, body);
       const slot = made && slotOf(key);
-      if (!made || slot === undefined) return noteRole(key, await plain.register(body, scope));
+      if (!made || slot === undefined) return plain.register(body, scope);
       const named = { namespace: options.namespace, ...body };
       const { ok: _ok, ...answer } = await made.queue.register(slot, named);
       made.bound.add(key);
-      return noteRole(key, answer as unknown as RegisterAnswer);
+      return answer as unknown as RegisterAnswer;
     },
     async heartbeat(id: string, body?: HeartbeatBody, scope?: { namespace?: string }) {
-      const key = keyOf(id, scope);
-      // A renewal over the connection is acknowledged without a word: who has to know its role asks by itself.
-      if (exclusive.has(key)) return plain.heartbeat(id, body, scope);
       const made = await connected();
+      const key = keyOf(id, scope);
       const slot = made && slotOf(key);
       if (!made || slot === undefined) return plain.heartbeat(id, body, scope);
       try {
         if (!made.bound.has(key)) {
           const namespace = scope?.namespace ?? options.namespace ?? DEFAULT_NAMESPACE;
-          await made.queue.attach(slot, namespace, id);
+          const attached = await made.queue.attach(slot, namespace, id);
           made.bound.add(key);
-          if (!body) return undefined;
+          if (!body) return attached as BeatAnswer;
         }
-        await (body ? made.queue.report(slot, body) : made.queue.renew(slot));
-        return undefined;
+        const asked = body ? made.queue.report(slot, body) : made.queue.renew(slot);
+        return (await asked) as BeatAnswer;
       } catch (error) {
         if ((error as PortolanError).code === 'INSTANCE_NOT_FOUND') made.bound.delete(key);
         throw error;

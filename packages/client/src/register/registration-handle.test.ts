@@ -120,6 +120,7 @@ describe('a registration', () => {
           async heartbeat() {
             at.heartbeat.push(clock.now());
             if (busy) throw overloaded();
+            return {};
           },
           deregister: async () => undefined,
         },

@@ -51,15 +51,13 @@ export interface RegisterOptions {
   readonly closeTimeoutMs?: number;
 }
 
+/** What a registration needs to know of the answer to a heartbeat. */
+export type BeatAnswer = Partial<Pick<HeartbeatAnswer, 'exclusive' | 'ttlMs'>>;
+
 /** The calls that a registration makes. */
 export interface InstanceCalls {
   register(body: RegistrationBody, scope?: { signal?: AbortSignal }): Promise<RegisterAnswer>;
-  /** Resolves without an answer where nothing has to be told. */
-  heartbeat(
-    id: string,
-    body?: HeartbeatBody,
-    scope?: { namespace?: string },
-  ): Promise<HeartbeatAnswer | undefined>;
+  heartbeat(id: string, body?: HeartbeatBody, scope?: { namespace?: string }): Promise<BeatAnswer>;
   deregister(id: string, scope?: { namespace?: string; timeoutMs?: number }): Promise<unknown>;
   /**
    * Has `onReconnected` called when a shared connection was made anew, so that the registry is asked at once whether it still
@@ -190,7 +188,7 @@ export function createRegistrationHandle(
     if (unsentMetadata === sentMetadata) unsentMetadata = undefined;
     if (closing.signal.aborted) return;
     enter('registered');
-    if (answer) roles.take(answer.exclusive, answer.ttlMs ?? undefined, sentAtMs);
+    roles.take(answer.exclusive, answer.ttlMs ?? undefined, sentAtMs);
   }
 
   function fail(error: PortolanError): boolean {
@@ -199,8 +197,8 @@ export function createRegistrationHandle(
       logger.info({ id }, 'the registry does not know the instance: registering again');
       known = false;
       failures = 0;
-      roles.stepDown();
       askedToWaitMs = 0;
+      roles.stepDown();
       enter('registering');
       return false;
     }

@@ -21,6 +21,7 @@ export const FRAME = {
   RENEWED: 18,
   ERROR: 19,
   GOAWAY: 20,
+  ROLES: 21,
 } as const;
 
 export type FrameName = keyof typeof FRAME;
@@ -87,6 +88,19 @@ const utf8 = new TextEncoder();
 /** A whole frame whose payload is JSON text. */
 export function encodeJsonFrame(type: FrameType, request: number, document: unknown): Uint8Array {
   return encodeFrame(type, request, utf8.encode(JSON.stringify(document)));
+}
+
+/** Frames one behind the other. */
+export function joinFrames(frames: readonly Uint8Array[]): Uint8Array {
+  const [only] = frames;
+  if (only && frames.length === 1) return only;
+  const bytes = new Uint8Array(frames.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const frame of frames) {
+    bytes.set(frame, at);
+    at += frame.length;
+  }
+  return bytes;
 }
 
 /** Numbers as RENEW, DEREGISTER and RENEWED carry them: four bytes each, big-endian. */

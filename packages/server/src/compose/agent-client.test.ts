@@ -1,4 +1,5 @@
 import { type ClientDeps, createClient, PortolanError } from '@portolan/client';
+import { serviceId } from '@portolan/core';
 import { seededRandom } from '@portolan/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { dialInMemory } from './test-rest/agent-peer.ts';
@@ -57,6 +58,7 @@ const anInstance = (at: number) => ({
   lease: { ttl: '9s', heartbeat: '3s' },
 });
 
+const WEB = { namespace: 'default', group: 'default', name: 'web' };
 const registered = () =>
   api.registry.view({ namespace: 'default', group: 'default', name: 'web' })?.instances.length ?? 0;
 const away = () =>
@@ -233,6 +235,33 @@ describe('registrations of a process', () => {
     expect(dialledAtMs[1]).toBeLessThanOrEqual(6_000);
     expect(registered()).toBe(1);
     const closing = handle.close();
+    await soon();
+    await closing;
+  });
+
+  test('hear with their renewals who is active in an exclusive service, also one that became so later', async () => {
+    const memory = dialInMemory(api);
+    const client = aClient(async (url) => memory.dial(url));
+    const handles = Array.from({ length: 3 }, (_, at) => client.register(anInstance(at) as never));
+    await soon();
+    expect(handles.map(({ role }) => role)).toEqual([undefined, undefined, undefined]);
+    await api.registry.settingsDocuments.put(serviceId(WEB), {
+      namespace: 'default',
+      group: 'default',
+      service: 'web',
+      exclusive: true,
+    });
+    await pass(3_500);
+    const active = () => handles.filter(({ role }) => role?.role === 'active');
+    expect(handles.map(({ role }) => role?.role).sort()).toEqual(['active', 'standby', 'standby']);
+    const [before] = active();
+    const closed = before?.close();
+    await pass(4_000);
+    await closed;
+    expect(active()).toHaveLength(1);
+    expect(active()[0]).not.toBe(before);
+    expect(calls).toEqual([]);
+    const closing = Promise.all(handles.map((handle) => handle.close()));
     await soon();
     await closing;
   });

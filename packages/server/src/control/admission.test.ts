@@ -11,7 +11,12 @@ function admitting(
 ) {
   return createAdmission(
     { requests: 100, bytes: 1_000, lagMs: 0, ...options },
-    { clock: clock ?? new TurnableClock(), random: seededRandom(3), metrics: NO_METRICS },
+    {
+      name: 'test',
+      clock: clock ?? new TurnableClock(),
+      random: seededRandom(3),
+      metrics: NO_METRICS,
+    },
   );
 }
 

@@ -51,10 +51,16 @@ const WHAT = {
  */
 export function createAdmission(
   options: AdmissionOptions,
-  deps: { readonly clock: Clock; readonly random: Random; readonly metrics: Metrics },
+  deps: {
+    /** Of the listener, in metrics. */
+    readonly name: string;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly metrics: Metrics;
+  },
 ): ControlAdmission {
   const { requests: maxRequests, bytes: maxBytes, lagMs: maxLagMs } = options;
-  const { random, metrics } = deps;
+  const { name, random, metrics } = deps;
   let underWay = 0;
   let heldBytes = 0;
   let seen = 0;
@@ -67,20 +73,19 @@ export function createAdmission(
   const counter = metrics.counter({
     name: 'portolan_control_shed_total',
     help: 'Requests to the control port refused because there was too much to do.',
-    labelNames: ['class'],
+    labelNames: ['listener', 'class'],
   });
   const shed = {
-    read: counter.labels('read'),
-    write: counter.labels('write'),
-    heartbeat: counter.labels('heartbeat'),
+    read: counter.labels(name, 'read'),
+    write: counter.labels(name, 'write'),
+    heartbeat: counter.labels(name, 'heartbeat'),
   };
-  const gauge = metrics
-    .gauge({
-      name: 'portolan_control_pressure',
-      help: 'How much there is to do, as a share of control.overload: reads are refused from 1, writes from 2, heartbeats from 8.',
-    })
-    .labels();
-  metrics.onCollect(() => gauge.set(pressure()));
+  const gauge = metrics.gauge({
+    name: 'portolan_control_pressure',
+    help: 'How much there is to do, as a share of control.overload: reads are refused from 1, writes from 2, heartbeats from 8.',
+    labelNames: ['listener'],
+  });
+  metrics.onCollect(() => gauge.labels(name).set(pressure()));
 
   function pressure(): number {
     const late = maxLagMs > 0 ? lag.ms / maxLagMs : 0;

@@ -174,7 +174,7 @@ describe('with too much to do', () => {
     const ok = { status: 200, headers: {} };
     busy = createControlListener(
       {
-        name: 'control',
+        name: 'busy',
         limits: {},
         allowedHosts: [],
         overload: { requests: 1, bytes: 1_000_000, lagMs: 0 },

@@ -92,7 +92,10 @@ class ExchangeDispatcher implements ControlListener {
     this.#clock = deps.clock;
     this.#nextId = createRequestIds(Math.floor(deps.random() * 36 ** 6).toString(36));
     this.#hosts = createHostGuard(options.allowedHosts);
-    this.#admission = createAdmission(options.overload ?? UNLIMITED, deps);
+    this.#admission = createAdmission(options.overload ?? UNLIMITED, {
+      ...deps,
+      name: options.name,
+    });
     this.#requests = deps.metrics.counter({
       name: 'portolan_control_requests_total',
       help: 'Requests to the control port.',

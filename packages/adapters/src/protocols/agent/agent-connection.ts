@@ -9,6 +9,7 @@ import {
   FrameReader,
   type InstanceRef,
   isRegistryError,
+  joinFrames,
   type Logger,
   type Registry,
   RegistryError,
@@ -250,7 +251,7 @@ export function serveAgent(connection: UpgradedConnection, deps: AgentDeps): voi
     if (out.length === 0 || state === 'closed') return;
     const frames = out;
     out = [];
-    const bytes = frames.length === 1 ? (frames[0] ?? new Uint8Array(0)) : joined(frames);
+    const bytes = joinFrames(frames);
     if (connection.write(bytes)) return;
     stalled = true;
     connection.pause();
@@ -320,14 +321,4 @@ function shuttingDown(): RegistryError {
 
 function silent(detail: string): RegistryError {
   return new RegistryError('PEER_SILENT', { detail });
-}
-
-function joined(frames: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(frames.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const frame of frames) {
-    bytes.set(frame, at);
-    at += frame.length;
-  }
-  return bytes;
 }

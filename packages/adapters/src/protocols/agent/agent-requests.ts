@@ -9,12 +9,14 @@ import {
   type Frame,
   type InstanceRef,
   isRegistryError,
+  joinFrames,
   type RegistrationInput,
   type Registry,
   RegistryError,
 } from '@portolan/core';
 import { parseJsonBody } from '../body/json-body.ts';
 import { requireValid, validate, validationError } from '../rest/body/body-codec.ts';
+import { toRoleJson } from '../rest/codecs/exclusive-json.ts';
 import { toRegisterJson } from '../rest/codecs/instance-json.ts';
 import { toProblemDocument } from '../rest/problem-reply.ts';
 import { heartbeatCodec, toHeartbeat } from '../rest/schemas/heartbeat-schema.ts';
@@ -124,12 +126,19 @@ async function renewRefs(
   unbound: readonly number[] = [],
 ): Promise<Uint8Array> {
   const before = places.map((slot) => slots.refs.get(slot));
-  const unknown = new Set(await slots.registry.renewBatch(refs));
+  const { registry } = slots;
+  const unknown = new Set(await registry.renewBatch(refs));
   const gone = [...unbound];
+  const roles: object[] = [];
   for (const [at, ref] of refs.entries()) {
     const slot = places[at] ?? 0;
     const lost = unknown.has(ref);
     if (lost) gone.push(slot);
+    else {
+      const exclusive = toRoleJson(registry.instance(ref)?.exclusive);
+      if (exclusive)
+        roles.push({ slot, ttlMs: registry.lease(ref)?.spec.ttlMs ?? null, exclusive });
+    }
     // Registered anew meanwhile, it stays.
     if (slots.refs.get(slot) !== before[at]) continue;
     if (lost) slots.refs.delete(slot);
@@ -137,7 +146,9 @@ async function renewRefs(
   }
   gone.sort((a, b) => a - b);
   const renewed = refs.length - unknown.size;
-  return encodeFrame(FRAME.RENEWED, request, encodeNumbers([renewed, ...gone]));
+  const answer = encodeFrame(FRAME.RENEWED, request, encodeNumbers([renewed, ...gone]));
+  if (roles.length === 0) return answer;
+  return joinFrames([encodeJsonFrame(FRAME.ROLES, request, { roles }), answer]);
 }
 
 /** What heartbeats of the HTTP API carry: metadata, status, output. */
@@ -164,6 +175,7 @@ async function reportAll(
           id: instance.id,
           ttlMs: ttlMs === undefined ? null : Math.round(ttlMs),
           status: instance.status,
+          exclusive: toRoleJson(instance.exclusive),
         };
       } catch (error) {
         if (!isRegistryError(error)) throw error;

@@ -24,7 +24,7 @@ import { DONE, LEFT_OUT, mapReply } from '../json-reply.ts';
 import { namespaceOf, readOptions } from '../query/request-options.ts';
 import { refOf, requireInstance } from './agent-services.ts';
 import { type CheckIndex, type FoundCheck, findCheck, toStoredCheckId } from './check-ids.ts';
-import { get, put } from './consul-route.ts';
+import { get, heartbeat, put } from './consul-route.ts';
 import { presentViews } from './instance-scan.ts';
 
 const UNTRUSTED = { trusted: false } as const;
@@ -41,11 +41,11 @@ export function agentCheckRoutes(context: ConsulContext, index: CheckIndex): Htt
       deregisterCheck(context, index, request, id),
     ),
     ...Object.entries(VERBS).map(([verb, status]) =>
-      put(`/agent/check/${verb}/:id`, (request, { id = '' }) =>
+      heartbeat(`/agent/check/${verb}/:id`, (request, { id = '' }) =>
         report(context, index, request, id, status, request.query.get('note') ?? ''),
       ),
     ),
-    put('/agent/check/update/:id', (request, { id = '' }) => {
+    heartbeat('/agent/check/update/:id', (request, { id = '' }) => {
       const { Status: given = '', Output: output = '' } = readBody(request, checkUpdate);
       const status = parseUpdate(given);
       return report(context, index, request, id, status, output);

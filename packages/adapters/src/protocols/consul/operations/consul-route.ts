@@ -17,3 +17,8 @@ export function put(path: string, handle: Handler, bodyLimitBytes?: number): Htt
     handle,
   };
 }
+
+/** A word by which an instance says that it lives: taken also when there is too much to do. */
+export function heartbeat(path: string, handle: Handler): HttpRoute {
+  return { ...put(path, handle), admission: 'heartbeat' };
+}
