@@ -28,6 +28,14 @@ export function checkLiving(
   }
 }
 
+/** In no view that anybody is ever told are two at one address. */
+export function checkPlaces(views: readonly ServiceView[]): void {
+  for (const { service, instances } of views) {
+    const ports = new Set(instances.map(({ port }) => port));
+    if (ports.size < instances.length) throw new Error(`two of ${service.name} are at one address`);
+  }
+}
+
 /** Of a node that was replaced nothing is left once the next one has its address; no address is there twice. */
 export function checkAddresses(fleet: Fleet, registry: LocalRegistry): void {
   const taken = new Set<number>();
@@ -43,13 +51,18 @@ export function checkAddresses(fleet: Fleet, registry: LocalRegistry): void {
   }
 }
 
-/** No living instance is ever said to have expired, not even between two steps. */
+/** No living instance is ever said to have expired, nor is it followed by another, not even between two steps. */
 export function checkEvents(events: readonly RegistryEvent[], fleet: Fleet, nowMs: number): void {
   for (const event of events) {
-    if (event.type !== 'instance-deregistered' || event.reason !== 'expired') continue;
-    const heardMs = fleet.byId.get(event.instance.id)?.heardMs;
+    const lost =
+      event.type === 'instance-deregistered' && event.reason === 'expired'
+        ? event.instance.id
+        : event.type === 'active-changed' && event.reason === 'unhealthy'
+          ? event.previous
+          : undefined;
+    const heardMs = lost === undefined ? undefined : fleet.byId.get(lost)?.heardMs;
     if (heardMs !== undefined && nowMs - heardMs < LEASE.ttlMs) {
-      throw new Error(`${event.instance.id} was evicted ${nowMs - heardMs} ms after it was heard`);
+      throw new Error(`${event.type} although ${lost} was heard ${nowMs - heardMs} ms before`);
     }
   }
 }

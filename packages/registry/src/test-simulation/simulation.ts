@@ -10,7 +10,13 @@ import {
 import { seededRandom, settle, TurnableClock } from '@portolan/testing';
 import { createRegistry, type LocalRegistry } from '../registry.ts';
 import { Fleet, type FleetOptions, LEASE, type Network, serviceKey } from './fleet.ts';
-import { checkAddresses, checkEvents, checkLiving, ExclusiveWatch } from './invariants.ts';
+import {
+  checkAddresses,
+  checkEvents,
+  checkLiving,
+  checkPlaces,
+  ExclusiveWatch,
+} from './invariants.ts';
 import { EventReader, StoreReader, ViewReader } from './readers.ts';
 import { RevisionLedger } from './revision-ledger.ts';
 
@@ -81,25 +87,25 @@ export class Simulation {
     await this.#start();
     await this.#settleServices();
     const steps = (this.#options.minutes * 60_000) / STEP_MS;
-    for (let step = 0; step < steps; step++) {
-      try {
-        await this.#clock.advance(STEP_MS);
-        await this.#trouble();
-        await this.#fleet.act(this.#registry, this.#network, this.#clock.now());
-        await this.#untilQuiet();
-        await this.#check();
-      } catch (error) {
-        const seconds = Math.round(this.#clock.now() / 1_000);
-        const cause = error instanceof Error ? error.message : String(error);
-        throw new Error(`seed ${this.#options.seed}, after ${seconds} s: ${cause}`, {
-          cause: error,
-        });
-      }
+    try {
+      for (let step = 0; step < steps; step++) await this.#step();
+      await this.#allDie();
+    } catch (error) {
+      const seconds = Math.round(this.#clock.now() / 1_000);
+      const cause = error instanceof Error ? error.message : String(error);
+      throw new Error(`seed ${this.#options.seed}, after ${seconds} s: ${cause}`, { cause: error });
     }
-    await this.#allDie();
     await this.#registry.close();
     await this.#host.close(this.#store);
     if (this.#clock.pending > 0) throw new Error(`${this.#clock.pending} timers are left`);
+  }
+
+  async #step(): Promise<void> {
+    await this.#clock.advance(STEP_MS);
+    await this.#trouble();
+    await this.#fleet.act(this.#registry, this.#network, this.#clock.now());
+    await this.#untilQuiet();
+    await this.#check();
   }
 
   async #start(): Promise<void> {
@@ -142,6 +148,7 @@ export class Simulation {
       }
       this.#follower.take(views, revision);
       this.#exclusive.onUpdate(update);
+      checkPlaces(views);
     });
   }
 
