@@ -103,7 +103,7 @@ export class Simulation {
   async #step(): Promise<void> {
     await this.#clock.advance(STEP_MS);
     await this.#trouble();
-    await this.#fleet.act(this.#registry, this.#network, this.#clock.now());
+    await this.#over(this.#fleet.act(this.#registry, this.#network, this.#clock.now()));
     await this.#untilQuiet();
     await this.#check();
   }
@@ -193,6 +193,22 @@ export class Simulation {
       if (exclusive) terms.push([service.name, this.#registry.view(service)?.exclusive]);
     }
     return JSON.stringify(terms.sort());
+  }
+
+  /** Some calls pause after they lost against another write: when nothing else moves, time does. */
+  async #over(acting: Promise<void>): Promise<void> {
+    let isOver = false;
+    const ended = acting.finally(() => {
+      isOver = true;
+    });
+    ended.catch(() => undefined);
+    for (let idleTurns = 0; !isOver; ) {
+      await settle();
+      await new Promise((resolve) => setImmediate(resolve));
+      idleTurns = this.#ledger.isIdle ? idleTurns + 1 : 0;
+      if (idleTurns > 10) await this.#clock.advance(10);
+    }
+    await ended;
   }
 
   async #untilQuiet(): Promise<void> {
