@@ -130,7 +130,7 @@ export async function createRegistry(
     clock,
     metrics,
     lock,
-    onRenewed: renewed,
+    onRenewed: (key) => (renewed(key) ? reconciler.removalUnderWay(key) : undefined),
     ...(deps.preflight === undefined ? {} : { preflight: deps.preflight }),
   });
   const shared = { store, lock, reached: catalogue.reached };

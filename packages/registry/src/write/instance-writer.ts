@@ -48,8 +48,8 @@ export interface InstanceWriterDeps extends Pick<ValidationDeps, 'addressPolicy'
   readonly lock: KeyLock;
   /** Why the port cannot be reached; undefined when it accepts. */
   readonly preflight?: (address: string, port: number) => Promise<string | undefined>;
-  /** An identical registration came: it renews. */
-  readonly onRenewed: (key: string) => void;
+  /** An identical registration came: it renews. A promise when its removal is with the store already: resolves when that is decided. */
+  readonly onRenewed: (key: string) => Promise<void> | undefined;
 }
 
 interface ValidItem {
@@ -216,23 +216,23 @@ export class InstanceWriter {
   }
 
   async #registerLocked(
-    valid: readonly ValidItem[],
+    all: readonly ValidItem[],
     results: (BatchItem<RegisterOutcome> | undefined)[],
   ): Promise<void> {
     const { catalogue, metrics } = this.#deps;
-    for (let tries = 1; ; tries++) {
-      const plans: { readonly at: number; readonly plan: Plan }[] = [];
+    let valid = all;
+    for (let tries = 1; valid.length > 0; tries++) {
+      const plans: { readonly item: ValidItem; readonly plan: Plan }[] = [];
       const ops = new Map<string, Op>();
       const guards = new Map<string, Guard>();
       const overlay = { byKey: new Map<string, Registration>(), bySlot: new Map<string, string>() };
       for (const item of valid) {
-        const { at } = item;
         try {
-          plans.push({ at, plan: this.#plan(item, overlay, ops, guards) });
+          plans.push({ item, plan: this.#plan(item, overlay, ops, guards) });
         } catch (error) {
           if (!isRegistryError(error)) throw error;
           metrics.registration('refused');
-          results[at] = { ok: false, error };
+          results[item.at] = { ok: false, error };
         }
       }
       let revision = catalogue.revision;
@@ -254,12 +254,21 @@ export class InstanceWriter {
         revision = committed.revision;
         await catalogue.reached.wait(revision);
       }
-      for (const { at, plan } of plans) {
+      const removed: ValidItem[] = [];
+      for (const { item, plan } of plans) {
+        const removal = plan.changed ? undefined : this.#deps.onRenewed(plan.key);
+        if (removal) {
+          await removal;
+          // It expired a moment before, so it is a new one.
+          if (!catalogue.record(plan.key)) {
+            removed.push(item);
+            continue;
+          }
+        }
         metrics.registration(plan.created ? 'created' : plan.changed ? 'updated' : 'unchanged');
-        if (!plan.changed) this.#deps.onRenewed(plan.key);
-        results[at] = { ok: true, value: this.#outcome(plan, revision) };
+        results[item.at] = { ok: true, value: this.#outcome(plan, revision) };
       }
-      return;
+      valid = removed;
     }
   }
 

@@ -237,6 +237,37 @@ describe('a removal and a health that cross each other', () => {
   });
 });
 
+describe('an identical registration and an expiry that cross each other', () => {
+  it('leave the instance registered: what is told is what comes of the removal', async () => {
+    const { registry, store, clock } = await aWorld();
+    await registry.register(anInstance(1), CALLER);
+    await registry.register(anInstance(2, { service: { ...WEB, name: 'api' } }), CALLER);
+    const commit = store.commit.bind(store);
+    let open: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    store.commit = async (ops, guards) => {
+      if (ops.some(({ type }) => type === 'delete')) await gate;
+      return commit(ops, guards);
+    };
+    await clock.advance(10_100);
+    const again = registry.registerBatch([anInstance(1), anInstance(3)], CALLER);
+    await clock.advance(100);
+    open();
+    await clock.advance(100);
+    const items = await again;
+    const told = items.map((item) => item.ok && [item.value.instance.id, item.value.created]);
+    expect(told).toEqual([
+      ['i1', true],
+      ['i3', true],
+    ]);
+    expect(registry.instance(ref(1))).toBeDefined();
+    expect(registry.instance(ref(2))).toBeUndefined();
+    await registry.close();
+  });
+});
+
 describe('what mass-loss protection puts back', () => {
   it('never takes the address from one that registers there in the same moment', async () => {
     let entered = 0;
