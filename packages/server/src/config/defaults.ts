@@ -65,7 +65,7 @@ export const DEFAULTS: PortolanConfigInput = {
   },
   dialects: {
     consul: { enabled: true },
-    eureka: { enabled: true },
+    eureka: { enabled: true, namespace: 'default' },
     nacos: { enabled: true },
     dns: {
       enabled: false,

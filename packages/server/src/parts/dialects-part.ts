@@ -44,6 +44,11 @@ interface SocketDialect {
 /** Imported when it is enabled, and only then. */
 const HTTP_DIALECTS: Readonly<Partial<Record<HttpDialectName, HttpDialectLoader>>> = {
   consul: loadConsul,
+  eureka: async ({ config, clock }, { registry }) => {
+    const { createEurekaAdapter } = await import('@portolan/adapters/eureka');
+    const { namespace } = config.dialects.eureka;
+    return [createEurekaAdapter({ namespace }, { registry, clock })];
+  },
 };
 
 const SOCKET_DIALECTS: readonly SocketDialect[] = [
