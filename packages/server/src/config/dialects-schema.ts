@@ -67,7 +67,16 @@ const grpc = z.strictObject({
 export const dialects = z.strictObject({
   consul: overHttp,
   eureka: overHttp.extend({ namespace }),
-  nacos: overHttp,
+  nacos: overHttp.extend({
+    namespace,
+    /** Where Java clients of Nacos 2 and 3 come: their main port and 1000. Absent: it is not served. */
+    grpc: listenAddress.optional(),
+    /** Lines of `name:password`: who may speak Nacos. Absent: everybody. */
+    userFile: z
+      .string({ error: 'expected a file' })
+      .min(1, { error: 'expected a file' })
+      .optional(),
+  }),
   dns,
   grpc,
 });

@@ -10,6 +10,7 @@ import { compileDnsOptions, compileGrpcOptions } from '../config/compile-dialect
 import type { PortolanConfig } from '../config/schema.ts';
 import { createControlListener } from '../control/control-listener.ts';
 import { bind } from '../lifecycle/bind.ts';
+import { nacosParts } from './nacos-part.ts';
 import type { ServerContext } from './server-context.ts';
 import { reachable } from './server-status.ts';
 
@@ -48,6 +49,10 @@ const HTTP_DIALECTS: Readonly<Partial<Record<HttpDialectName, HttpDialectLoader>
     const { createEurekaAdapter } = await import('@portolan/adapters/eureka');
     const { namespace } = config.dialects.eureka;
     return [createEurekaAdapter({ namespace }, { registry, clock })];
+  },
+  nacos: async (context, deps) => {
+    const { createNacosAdapter } = await import('@portolan/adapters/nacos');
+    return [createNacosAdapter(await nacosParts(context, deps))];
   },
 };
 

@@ -1,0 +1,9 @@
+export { NACOS_COMPATIBILITY } from './compatibility.ts';
+export { createNacosAdapter } from './nacos-adapter.ts';
+export {
+  createNacosParts,
+  type NacosDeps,
+  type NacosOptions,
+  type NacosParts,
+} from './nacos-parts.ts';
+export { parseUserFile } from './nacos-users.ts';
