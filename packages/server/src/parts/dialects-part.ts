@@ -79,6 +79,18 @@ const SOCKET_DIALECTS: readonly SocketDialect[] = [
       return createGrpcAdapter(options, { ...context, registry, logger });
     },
   },
+  {
+    name: 'nacos-grpc',
+    setting: 'dialects.nacos.grpc',
+    flag: undefined,
+    protocol: 'grpc',
+    wanted: ({ dialects: { nacos } }) => nacos.enabled && nacos.grpc !== undefined,
+    async load(context, deps) {
+      const { createNacosGrpcAdapter } = await import('@portolan/adapters/nacos');
+      const listen = context.config.dialects.nacos.grpc ?? { host: '127.0.0.1', port: 0 };
+      return createNacosGrpcAdapter({ listen }, await nacosParts(context, deps));
+    },
+  },
 ];
 
 const CLOSE_LIMIT_MS = 5_000;
