@@ -126,6 +126,7 @@ describe('a Nacos client over gRPC', () => {
       (await call(portolan.control, 'GET', '/api/v1/instances/redo-127.0.0.1-7206')).body
         .modifyRevision;
     const registered = await revision();
+    expect(registered).toEqual(expect.any(Number));
     const after = await NacosGrpcClient.connect(address);
     await after.instance('registerInstance', 'redo', { ip: '127.0.0.1', port: 7206 });
     before.cut();
@@ -205,6 +206,26 @@ describe('a Nacos client over gRPC', () => {
   });
 });
 
+test('a silent client is asked whether it is there: one that answers keeps its instance past its lease, one that does not loses it', async () => {
+  const alive = await NacosGrpcClient.connect(address);
+  const dead = await NacosGrpcClient.connect(address, { answers: () => false });
+  await alive.instance('registerInstance', 'silent', { ip: '127.0.0.1', port: 7209 });
+  await dead.instance('registerInstance', 'silent', { ip: '127.0.0.1', port: 7210 });
+  await pause(18_000);
+  expect(await nativeState('silent-127.0.0.1-7210')).toBe('passing');
+  await eventually(
+    async () => ((await nativeState('silent-127.0.0.1-7210')) === 404 ? true : undefined),
+    12_000,
+  );
+  expect(dead.pushed.map(({ type }) => type)).toContain('ClientDetectionRequest');
+  await eventually(() => (dead.ended ? true : undefined));
+  // Longer than a lease without renewal lasts.
+  await pause(8_000);
+  expect(await nativeState('silent-127.0.0.1-7209')).toBe('passing');
+  expect(alive.ended).toBe(false);
+  alive.close();
+});
+
 test('an instance outlives a crash of the server, and its client registers again without a change', async () => {
   const first = await startPortolan({ env: GRPC });
   const client = await NacosGrpcClient.connect(await grpcAddress(first));
@@ -212,6 +233,7 @@ test('an instance outlives a crash of the server, and its client registers again
   const read = async (control: string) =>
     (await call(control, 'GET', '/api/v1/instances/crash-127.0.0.1-7208')).body;
   const before = await read(first.control);
+  expect(before.modifyRevision).toEqual(expect.any(Number));
   await first.stop('SIGKILL');
   await eventually(() => (client.ended ? true : undefined));
   client.cut();
