@@ -81,6 +81,10 @@ describe('a Nacos client over gRPC', () => {
         serviceInfo: { hosts: [{ port: 7202 }] },
       },
     });
+    const who = `${portolan.control}/nacos/v2/ns/client/service/subscriber/list?serviceName=feed`;
+    expect(await (await fetch(who)).json()).toMatchObject({
+      data: [{ clientId: client.connectionId }],
+    });
     // The same registration again is no news.
     await register(portolan.control, 'feed', 7202, { id: 'feed-1' });
     await pause(800);

@@ -1,4 +1,5 @@
 import type { ControlReply, ControlRequest, HttpProtocolAdapter, HttpRoute } from '@portolan/core';
+import { clientOperations, httpClients } from './http/clients.ts';
 import { configRoutes } from './http/config-service.ts';
 import { instanceOperations } from './http/instances.ts';
 import {
@@ -40,10 +41,12 @@ export function createNacosAdapter(parts: NacosParts): HttpProtocolAdapter {
   });
   parts.signal.addEventListener('abort', () => udp.close(), { once: true });
   const context: NacosContext = { ...parts, udp };
+  parts.clients.add(() => httpClients(context));
   const operations = [
     ...instanceOperations(context),
     ...serviceOperations(context),
     ...serverOperations(context),
+    ...clientOperations(context),
   ];
   return {
     transport: 'http',

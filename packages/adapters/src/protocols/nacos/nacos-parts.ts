@@ -1,4 +1,5 @@
 import { type Clock, DEFAULT_NAMESPACE, type Logger, type Registry } from '@portolan/core';
+import { type ClientDirectory, createClientDirectory } from './client-directory.ts';
 import { createDeclaredServices, type DeclaredServices } from './declared-services.ts';
 import { createNacosLifecycle, type NacosLifecycle } from './nacos-lifecycle.ts';
 import { createNacosUsers, type NacosUsers } from './nacos-users.ts';
@@ -27,6 +28,7 @@ export interface NacosParts {
   readonly namespace: string;
   readonly lifecycle: NacosLifecycle;
   readonly services: DeclaredServices;
+  readonly clients: ClientDirectory;
   readonly pushes: ViewPushes;
   readonly users: NacosUsers | undefined;
   readonly signal: AbortSignal;
@@ -42,6 +44,7 @@ export function createNacosParts(options: NacosOptions, deps: NacosDeps): NacosP
     namespace: options.namespace ?? DEFAULT_NAMESPACE,
     lifecycle: createNacosLifecycle(deps.registry),
     services: createDeclaredServices(),
+    clients: createClientDirectory(),
     pushes,
     users: options.users && createNacosUsers(options.users, deps),
   };

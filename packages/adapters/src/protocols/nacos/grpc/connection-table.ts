@@ -6,6 +6,7 @@ import type { Connection, HeldInstance } from './connection.ts';
 /** Every client that is connected, and which instance is whose. */
 export interface ConnectionTable {
   readonly size: number;
+  all(): Iterable<Connection>;
   byPeer(peer: string): Connection | undefined;
   add(connection: Connection): void;
   /** Which connection keeps an instance. */
@@ -98,6 +99,7 @@ export function createConnectionTable(deps: ConnectionTableDeps): ConnectionTabl
     get size() {
       return connections.size;
     },
+    all: () => connections.values(),
     byPeer: (peer) => connections.get(peer),
     ownerOf: (ref) => owners.get(keyOf(ref)),
 

@@ -21,8 +21,12 @@ export class Connection {
   readonly peer: string;
   /** Keyed `namespace/id`. */
   readonly held = new Map<string, HeldInstance>();
-  /** What ends each subscription, by service and clusters. */
-  readonly subscriptions = new Map<string, () => void>();
+  /** By service and clusters. */
+  readonly subscriptions = new Map<
+    string,
+    { readonly service: NacosService; readonly end: () => void }
+  >();
+  readonly sinceMs: number;
   lastActiveMs: number;
   readonly #clock: Clock;
   readonly #stream: ConnectionStream;
@@ -39,6 +43,7 @@ export class Connection {
     this.#stream = stream;
     this.#clock = clock;
     this.lastActiveMs = clock.now();
+    this.sinceMs = Math.round(clock.wallNow());
   }
 
   get closed(): boolean {
@@ -76,7 +81,7 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     for (const { settle } of [...this.#waiting.values()]) settle(false);
-    for (const end of this.subscriptions.values()) end();
+    for (const { end } of this.subscriptions.values()) end();
     this.subscriptions.clear();
     this.#stream.end();
   }

@@ -6,6 +6,7 @@ import type {
   ServerDuplexStream,
 } from '@grpc/grpc-js';
 import { isRegistryError, type SocketAddress, type SocketProtocolAdapter } from '@portolan/core';
+import type { NacosClient } from '../client-directory.ts';
 import { toNacosFault } from '../nacos-error.ts';
 import type { NacosParts } from '../nacos-parts.ts';
 import { Connection } from './connection.ts';
@@ -53,6 +54,7 @@ export function createNacosGrpcAdapter(
       // Whoever serves no gRPC does not pay for the library.
       const grpc = await import('@grpc/grpc-js');
       const table = createConnectionTable(parts);
+      parts.clients.add(() => connectedClients(table));
       const server = new grpc.Server({
         'grpc.max_receive_message_length': MAX_MESSAGE_BYTES,
         'grpc.max_send_message_length': MAX_MESSAGE_BYTES,
@@ -75,6 +77,24 @@ export function createNacosGrpcAdapter(
       return { address: { host, port }, closed };
     },
   };
+}
+
+function* connectedClients(table: ConnectionTable): Generator<NacosClient> {
+  for (const connection of table.all()) {
+    yield {
+      id: connection.id,
+      kind: 'connection',
+      lastUpdatedMs: connection.sinceMs,
+      published: [...connection.held.values()].map(({ service, instance }) => ({
+        service,
+        ip: instance.ip,
+        port: instance.port,
+        cluster: instance.clusterName,
+      })),
+      subscribed: [...connection.subscriptions.values()].map(({ service }) => service),
+      address: connection.peer,
+    };
+  }
 }
 
 function bind(

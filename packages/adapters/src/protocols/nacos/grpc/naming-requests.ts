@@ -120,7 +120,7 @@ export function namingRequests(
       const key = `${where}/${group}/${name} ${clusters}`;
       const present = connection.subscriptions.get(key);
       if (!readFlag(body.subscribe, 'subscribe', false)) {
-        present?.();
+        present?.end();
         connection.subscriptions.delete(key);
       } else if (!present && !connection.closed) {
         if (connection.subscriptions.size >= MAX_SUBSCRIPTIONS) {
@@ -131,7 +131,7 @@ export function namingRequests(
           ...parts,
           info: () => infoOf(service, clusters, false),
         });
-        connection.subscriptions.set(key, end);
+        connection.subscriptions.set(key, { service, end });
       }
       const serviceInfo = infoOf(service, clusters, false);
       return { type: 'SubscribeServiceResponse', body: { serviceInfo } };

@@ -120,6 +120,27 @@ export function instanceOperations(context: NacosContext): NacosOperation[] {
     { method: 'PUT', path: '/instance/beat', handle: beat },
     {
       method: 'PUT',
+      path: '/health/instance',
+      async handle(call) {
+        const service = serviceOf(context, call);
+        const { ip, port } = addressOf(call.parameters);
+        call.parameters.required('healthy');
+        const healthy = call.parameters.flag(true, 'healthy');
+        const found = findAt(registry, service.key, ip, port);
+        if (!found) throw notFound(service, ip, port);
+        if (found.checks.length > 0) {
+          const name = groupedName(service).slice(0, 200);
+          throw new RegistryError('VALIDATION_FAILED', {
+            detail: `health check is still working, service: ${name}, cluster: ${clusterOf(found)}`,
+          });
+        }
+        const status = healthy ? 'passing' : 'critical';
+        await registry.heartbeat({ namespace: service.key.namespace, id: found.id }, { status });
+        return 'ok';
+      },
+    },
+    {
+      method: 'PUT',
       path: '/instance/metadata/batch',
       handle: (call) => metadataBatch(context, call, false),
     },

@@ -1,4 +1,5 @@
 import type { Clock, HttpRoute, Registry } from '@portolan/core';
+import type { ClientDirectory } from '../client-directory.ts';
 import type { DeclaredServices } from '../declared-services.ts';
 import type { NacosLifecycle } from '../nacos-lifecycle.ts';
 import { type NacosService, toNacosService } from '../nacos-names.ts';
@@ -16,6 +17,7 @@ export interface NacosContext {
   readonly lifecycle: NacosLifecycle;
   readonly services: DeclaredServices;
   readonly udp: UdpPush;
+  readonly clients: ClientDirectory;
   /** Absent: everybody may. */
   readonly users: NacosUsers | undefined;
 }

@@ -3,7 +3,7 @@ import type { NacosContext, NacosOperation } from './nacos-context.ts';
 
 /** How the server itself is. */
 export function serverOperations(context: NacosContext): NacosOperation[] {
-  const { registry, udp } = context;
+  const { registry, clients } = context;
   return [
     {
       method: 'GET',
@@ -14,12 +14,14 @@ export function serverOperations(context: NacosContext): NacosOperation[] {
         const sum = (field: 'services' | 'instances') =>
           namespaces.reduce((total, each) => total + each[field], 0);
         const instances = sum('instances');
+        const all = clients.all();
+        const subscriptions = all.reduce((total, { subscribed }) => total + subscribed.length, 0);
         return {
           status: 'UP',
           serviceCount: sum('services'),
           instanceCount: instances,
-          subscribeCount: udp.size,
-          clientCount: instances,
+          subscribeCount: subscriptions,
+          clientCount: all.length,
           responsibleInstanceCount: instances,
           cpu: -1,
           load: -1,
@@ -46,18 +48,6 @@ export function serverOperations(context: NacosContext): NacosOperation[] {
       path: '/operator/servers',
       versions: ['v1'],
       handle: () => ({ servers: [] }),
-    },
-    {
-      method: 'GET',
-      path: '/client/list',
-      versions: ['v2'],
-      // Clients that beat over HTTP are told apart by the instance they keep.
-      handle: () =>
-        registry
-          .services()
-          .flatMap(({ service }) => registry.view(service)?.instances ?? [])
-          .filter(({ checks }) => checks.some(({ id }) => id === 'nacos-beat'))
-          .map(({ address, port }) => `${address}:${port}#true`),
     },
   ];
 }

@@ -1,4 +1,4 @@
-import { RegistryError } from '@portolan/core';
+import { RegistryError, serviceId } from '@portolan/core';
 import { illegal, serviceExists, serviceNotEmpty } from '../nacos-error.ts';
 import { readMetadataText } from '../nacos-instance.ts';
 import {
@@ -109,7 +109,12 @@ export function serviceOperations(context: NacosContext): NacosOperation[] {
       versions: ['v1'],
       handle(call) {
         const service = serviceOf(context, call);
-        const subscribers = context.udp.subscribers(service).map((addrStr) => ({ addrStr }));
+        const subscribers = context.clients
+          .all()
+          .filter(({ subscribed }) =>
+            subscribed.some(({ key }) => serviceId(key) === serviceId(service.key)),
+          )
+          .map(({ address }) => ({ addrStr: address }));
         return { count: subscribers.length, subscribers };
       },
     },

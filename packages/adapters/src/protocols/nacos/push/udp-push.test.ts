@@ -113,7 +113,7 @@ describe('a push over UDP', () => {
     await clock.advance(25_000);
     subscribe();
     await clock.advance(25_000);
-    expect(udp.subscribers(service)).toEqual(['10.0.0.1:5000']);
+    expect(udp.listeners()).toMatchObject([{ address: '10.0.0.1:5000', services: [service] }]);
     await clock.advance(20_000);
     expect(udp.size).toBe(0);
     expect(listeners.size).toBe(0);

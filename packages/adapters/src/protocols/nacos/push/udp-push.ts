@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { type Clock, serviceId, type TimerHandle } from '@portolan/core';
-import { groupedName, type NacosService } from '../nacos-names.ts';
+import type { NacosService } from '../nacos-names.ts';
 import type { ServiceInfo } from '../service-info.ts';
 import type { DatagramPort } from './datagram-port.ts';
 import type { ViewPushes } from './view-pushes.ts';
@@ -9,10 +9,16 @@ import type { ViewPushes } from './view-pushes.ts';
 export interface UdpPush {
   /** Also renews: who does not ask again is forgotten. */
   subscribe(at: { readonly host: string; readonly port: number }, of: UdpInterest): void;
-  /** Who listens to a service: `host:port`. */
-  subscribers(service: NacosService): readonly string[];
+  /** Who listens, by `host:port`, and to what. */
+  listeners(): readonly UdpListener[];
   readonly size: number;
   close(): void;
+}
+
+export interface UdpListener {
+  readonly address: string;
+  readonly services: readonly NacosService[];
+  readonly sinceMs: number;
 }
 
 export interface UdpInterest {
@@ -33,6 +39,7 @@ interface Subscriber {
   readonly port: number;
   readonly interest: UdpInterest;
   readonly end: () => void;
+  readonly sinceMs: number;
   seenMs: number;
   /** The push that waits for its acknowledgement. */
   pending: { readonly key: number; readonly timer: TimerHandle } | undefined;
@@ -118,6 +125,7 @@ export function createUdpPush({ clock, pushes, port, info }: UdpPushDeps): UdpPu
         host,
         port: to,
         interest,
+        sinceMs: Math.round(clock.wallNow()),
         seenMs: clock.now(),
         pending: undefined,
         end: pushes.subscribe(interest.service.key, () => push(subscriber)),
@@ -126,15 +134,15 @@ export function createUdpPush({ clock, pushes, port, info }: UdpPushDeps): UdpPu
       sweepLater();
     },
 
-    subscribers(service) {
-      const name = groupedName(service);
-      return [...subscribers.values()]
-        .filter(
-          ({ interest }) =>
-            groupedName(interest.service) === name &&
-            interest.service.key.namespace === service.key.namespace,
-        )
-        .map(({ host, port: at }) => `${host}:${at}`);
+    listeners() {
+      const found = new Map<string, { services: NacosService[]; sinceMs: number }>();
+      for (const { host, port: at, interest, sinceMs } of subscribers.values()) {
+        const address = `${host}:${at}`;
+        const entry = found.get(address) ?? { services: [], sinceMs };
+        entry.services.push(interest.service);
+        found.set(address, entry);
+      }
+      return [...found].map(([address, entry]) => ({ address, ...entry }));
     },
 
     close() {
