@@ -108,4 +108,9 @@ export const EUREKA_COMPATIBILITY: readonly CompatibilityEntry[] = [
     outcome: 'lost',
     how: 'Every answer is the present state; there is nothing to warm up.',
   },
+  {
+    feature: 'standby of an exclusive service',
+    outcome: 'mapped',
+    how: 'OUT_OF_SERVICE, while it stands by.',
+  },
 ];

@@ -1,9 +1,15 @@
-import type { Clock, Instance, Registry, RegistryEvent } from '@portolan/core';
+import {
+  type Clock,
+  type Instance,
+  type Registry,
+  type RegistryEvent,
+  serviceId,
+} from '@portolan/core';
 import type { ActionType } from './instance-info.ts';
 
 export interface RecentChange {
   readonly action: ActionType;
-  /** As it was left by the change. */
+  /** As it is now; one that is gone as it was last. */
   readonly instance: Instance;
   readonly atMs: number;
 }
@@ -35,17 +41,27 @@ export function createDeltaWindow(
 
   function take(events: readonly RegistryEvent[]): void {
     for (const event of events) {
-      const action = actionOf(event);
-      if (action === undefined || !('instance' in event)) continue;
-      const { instance, atMs } = event;
-      const key = `${instance.service.namespace}/${instance.service.group}/${instance.service.name}/${instance.id}`;
-      const before = recent.get(key);
-      // One that its readers have not met yet is new to them, however often it changed since.
-      const told = action === 'MODIFIED' && before?.action === 'ADDED' ? 'ADDED' : action;
-      recent.delete(key);
-      recent.set(key, { action: told, instance, atMs });
+      if (event.type === 'active-changed') {
+        // Who stands by is out of service to Eureka's clients: a change of roles changes them all.
+        for (const instance of registry.view(event.service)?.instances ?? []) {
+          note(instance, 'MODIFIED', event.atMs);
+        }
+      } else if ('instance' in event) {
+        const action = actionOf(event.type);
+        if (action !== undefined) note(event.instance, action, event.atMs);
+      }
     }
     prune();
+  }
+
+  function note(instance: Instance, action: ActionType, atMs: number): void {
+    const { namespace, group, name } = instance.service;
+    const key = `${namespace}/${group}/${name}/${instance.id}`;
+    const before = recent.get(key);
+    // One that its readers have not met yet is new to them, however often it changed since.
+    const told = action === 'MODIFIED' && before?.action === 'ADDED' ? 'ADDED' : action;
+    recent.delete(key);
+    recent.set(key, { action: told, instance, atMs });
   }
 
   function prune(): void {
@@ -57,6 +73,16 @@ export function createDeltaWindow(
     }
   }
 
+  /** The hash beside it counts what is now, so that is what is told. */
+  function asOfNow(change: RecentChange): RecentChange {
+    if (change.action === 'DELETED') return change;
+    const { id, service } = change.instance;
+    const present = registry.instance({ namespace: service.namespace, id });
+    return present && serviceId(present.service) === serviceId(service)
+      ? { ...change, instance: present }
+      : change;
+  }
+
   return {
     changes(namespace) {
       if (!unsubscribe) {
@@ -65,9 +91,11 @@ export function createDeltaWindow(
       }
       prune();
       if (overflowedAtMs > clock.wallNow() - retentionMs) return undefined;
-      return [...recent.values()].filter(
-        ({ instance }) => instance.service.namespace === namespace,
-      );
+      const told: RecentChange[] = [];
+      for (const change of recent.values()) {
+        if (change.instance.service.namespace === namespace) told.push(asOfNow(change));
+      }
+      return told;
     },
     close() {
       unsubscribe?.();
@@ -76,8 +104,8 @@ export function createDeltaWindow(
   };
 }
 
-function actionOf(event: RegistryEvent): ActionType | undefined {
-  switch (event.type) {
+function actionOf(type: RegistryEvent['type']): ActionType | undefined {
+  switch (type) {
     case 'instance-registered':
       return 'ADDED';
     case 'instance-updated':

@@ -36,12 +36,18 @@ export function ownStatus(instance: Instance): EurekaStatus {
   return FROM_STATUS[instance.status];
 }
 
+/** Kept from traffic for another reason than its health. */
+function isWithheld({ intent, exclusive }: Instance): boolean {
+  return !intent.enabled || intent.maintenance !== undefined || exclusive?.role === 'standby';
+}
+
 /** The operator's word: an override set by Eureka, or any other reason why it is out of service. UNKNOWN: none. */
-export function overrideOf({ intent }: Instance): EurekaStatus {
+export function overrideOf(instance: Instance): EurekaStatus {
+  const { intent } = instance;
   const word = REASON.exec(intent.maintenance?.reason ?? '')?.[1];
   const known = EUREKA_STATUSES.find((status) => status === word);
   if (known !== undefined) return known;
-  return intent.maintenance || !intent.enabled ? 'OUT_OF_SERVICE' : 'UNKNOWN';
+  return isWithheld(instance) ? 'OUT_OF_SERVICE' : 'UNKNOWN';
 }
 
 /**
@@ -51,8 +57,7 @@ export function overrideOf({ intent }: Instance): EurekaStatus {
 export function effectiveStatus(instance: Instance): EurekaStatus {
   const own = ownStatus(instance);
   if (own !== 'UP' && own !== 'OUT_OF_SERVICE') return own;
-  const { intent } = instance;
-  return intent.enabled && intent.maintenance === undefined ? own : forced(overrideOf(instance));
+  return isWithheld(instance) ? forced(overrideOf(instance)) : own;
 }
 
 /**

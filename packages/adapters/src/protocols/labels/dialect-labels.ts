@@ -34,9 +34,14 @@ const OWN_LABELS: ReadonlySet<string> = new Set([
   ...Object.values(NACOS_LABELS),
 ]);
 
+/** Consul's are all below this. */
+const CONSUL_PREFIX = 'consul.';
+
 /** Whether a label is a dialect's own note rather than something an application said for others to read. */
 export function isDialectLabel(key: string): boolean {
-  return OWN_LABELS.has(key) || key.startsWith(AMAZON_LABEL_PREFIX);
+  return (
+    OWN_LABELS.has(key) || key.startsWith(AMAZON_LABEL_PREFIX) || key.startsWith(CONSUL_PREFIX)
+  );
 }
 
 /**

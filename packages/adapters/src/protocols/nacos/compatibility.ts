@@ -107,4 +107,9 @@ export const NACOS_COMPATIBILITY: readonly CompatibilityEntry[] = [
     outcome: 'lost',
     how: 'Not spoken; clients go on without.',
   },
+  {
+    feature: 'standby of an exclusive service',
+    outcome: 'mapped',
+    how: 'OUT_OF_SERVICE, while it stands by.',
+  },
 ];

@@ -84,7 +84,8 @@ export function toHost(instance: Instance, service: NacosService): NacosHost {
     port,
     weight: fromWeight(instance.effectiveWeight),
     healthy: isRoutableStatus(instance.status) || instance.protected,
-    enabled: intent.enabled && intent.maintenance === undefined,
+    enabled:
+      intent.enabled && intent.maintenance === undefined && instance.exclusive?.role !== 'standby',
     ephemeral: isEphemeral(instance),
     clusterName,
     serviceName,
