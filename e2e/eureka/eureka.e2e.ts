@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createEurekaClient, heard, refreshed, started, stopped } from '../clients/eureka.ts';
 import { eventually } from '../support/eventually.ts';
 import { type PortolanProcess, startPortolan } from '../support/portolan-process.ts';
 import { call, register } from '../support/registry-api.ts';
 import { startUpstream } from '../support/upstream-service.ts';
-import { createEurekaClient, heard, refreshed, started, stopped } from './eureka-client.ts';
 
 let portolan: PortolanProcess;
 beforeAll(async () => {

@@ -2,11 +2,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createNacosClient } from '../clients/nacos.ts';
 import { eventually } from '../support/eventually.ts';
 import { type PortolanProcess, startPortolan } from '../support/portolan-process.ts';
 import { call, register } from '../support/registry-api.ts';
 import { startUpstream } from '../support/upstream-service.ts';
-import { createNacosClient } from './nacos-client.ts';
 
 let portolan: PortolanProcess;
 beforeAll(async () => {

@@ -19,7 +19,7 @@ export interface EurekaJsInstance {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-const require = createRequire(new URL('../clients/package.json', import.meta.url));
+const require = createRequire(import.meta.url);
 const { Eureka } = require('eureka-js-client') as {
   Eureka: new (config: object) => EurekaJsClient;
 };

@@ -33,7 +33,7 @@ export interface NacosHost {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-const require = createRequire(new URL('../clients/package.json', import.meta.url));
+const require = createRequire(import.meta.url);
 const nacos = require('nacos') as {
   NacosNamingClient: new (options: object) => NacosNamingClient;
 };
