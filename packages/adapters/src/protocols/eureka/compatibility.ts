@@ -1,116 +1,108 @@
-import type { CompatibilityEntry } from '../labels/compatibility-entry.ts';
+import type { CompatibilityEntry } from '../compatibility.ts';
 
 /** How Eureka's words and the registry's stand to each other, in both directions. */
-export const EUREKA_COMPATIBILITY: readonly CompatibilityEntry[] = [
+export const compatibility: readonly CompatibilityEntry[] = [
   {
     feature: 'application name',
-    outcome: 'mapped',
-    how: 'An app is the service of the same name in whatever case, or the lower-case one when there is none. Services that differ in case only are one app.',
+    mapping:
+      'An app is the service of the same name in whatever case, or the lower-case one when there is none. Services that differ in case only are one app.',
   },
   {
     feature: 'group and namespace',
-    outcome: 'mapped',
-    how: 'Services of another group are apps named GROUP@@SERVICE. Eureka clients live in one namespace, which is configured.',
+    mapping:
+      'Services of another group are apps named GROUP@@SERVICE. Eureka clients live in one namespace, which is configured.',
   },
   {
     feature: 'instanceId',
-    outcome: 'mapped',
-    how: 'It is the id, unless an instance of another app has that id: then `service:instanceId` is.',
+    mapping:
+      'It is the id, unless an instance of another app has that id: then `service:instanceId` is.',
   },
   {
     feature: 'two instances of an app at one address and port',
-    outcome: 'lost',
-    how: 'The newer one takes the place of the older one.',
+    mapping: 'None.',
+    loss: 'The newer one takes the place of the older one.',
   },
   {
     feature: 'status',
-    outcome: 'mapped',
-    how: 'UP is passing, DOWN critical, STARTING unknown; OUT_OF_SERVICE (critical) and UNKNOWN (unknown) said by the instance itself are told to Eureka clients as they were said. Warning is UP.',
+    mapping:
+      'UP is passing, DOWN critical, STARTING unknown; OUT_OF_SERVICE (critical) and UNKNOWN (unknown) said by the instance itself are told to Eureka clients as they were said. Warning is UP.',
   },
   {
     feature: 'status override',
-    outcome: 'mapped',
-    how: 'OUT_OF_SERVICE, DOWN, STARTING and UNKNOWN are a maintenance; UP ends it. It survives the instance’s cancellation, where Eureka forgets it. Maintenance or disabling by others is OUT_OF_SERVICE.',
+    mapping:
+      'OUT_OF_SERVICE, DOWN, STARTING and UNKNOWN are a maintenance; UP ends it. It survives the instance’s cancellation, where Eureka forgets it. Maintenance or disabling by others is OUT_OF_SERVICE.',
   },
   {
     feature: 'override UP',
-    outcome: 'mapped',
-    how: 'It sets the status once and is not remembered as an override.',
+    mapping: 'It sets the status once and is not remembered as an override.',
   },
   {
     feature: 'status after an override is removed',
-    outcome: 'mapped',
-    how: 'What the instance said last, at once; the `value` parameter is not used.',
+    mapping: 'What the instance said last, at once; the `value` parameter is not used.',
   },
   {
     feature: 'lease',
-    outcome: 'same',
-    how: 'durationInSecs and renewalIntervalInSecs are the lease; the duration holds as given, where Eureka waits for twice as long.',
+    mapping:
+      'durationInSecs and renewalIntervalInSecs are the lease; the duration holds as given, where Eureka waits for twice as long.',
   },
   {
     feature: 'checks',
-    outcome: 'mapped',
-    how: 'Eureka’s clients see the status that checks come to; the URL of the first HTTP check is the healthCheckUrl.',
+    mapping:
+      'Eureka’s clients see the status that checks come to; the URL of the first HTTP check is the healthCheckUrl.',
   },
   {
     feature: 'metadata',
-    outcome: 'same',
-    how: 'As given, within 64 labels of 128 and 512 bytes; more is refused with 400.',
+    mapping: 'As given, within 64 labels of 128 and 512 bytes; more is refused with 400.',
   },
   {
     feature: 'tags',
-    outcome: 'mapped',
-    how: '`key:value` tags are metadata entries, all others are joined under `tags`; they are not read back.',
+    mapping:
+      '`key:value` tags are metadata entries, all others are joined under `tags`; they are not read back.',
   },
   {
     feature: 'weight',
-    outcome: 'mapped',
-    how: 'The metadata entry `weight`, when it is a whole number to 65535; written when it is not 100.',
+    mapping:
+      'The metadata entry `weight`, when it is a whole number to 65535; written when it is not 100.',
   },
   {
     feature: 'zone',
-    outcome: 'mapped',
-    how: 'The metadata entry `zone`, else the availability-zone of an Amazon data centre.',
+    mapping: 'The metadata entry `zone`, else the availability-zone of an Amazon data centre.',
   },
   {
     feature: 'address',
-    outcome: 'mapped',
-    how: 'ipAddr and the port in use (the secure one when only that is enabled) are the address; hostName is kept for Eureka clients.',
+    mapping:
+      'ipAddr and the port in use (the secure one when only that is enabled) are the address; hostName is kept for Eureka clients.',
   },
   {
     feature:
       'vipAddress, secureVipAddress, page URLs, ports, dataCenterInfo, asgName, appGroupName, countryId, sid',
-    outcome: 'same',
-    how: 'Kept as labels that begin with `eureka.` where they differ from what follows from the rest; each may have 512 bytes.',
+    mapping:
+      'Kept as labels that begin with `eureka.` where they differ from what follows from the rest; each may have 512 bytes.',
   },
   {
     feature: 'isCoordinatingDiscoveryServer, evictionTimestamp, remote regions',
-    outcome: 'lost',
-    how: 'Always false, 0 and none.',
+    mapping: 'None.',
+    loss: 'Always false, 0 and none.',
   },
   {
     feature: 'lastUpdatedTimestamp',
-    outcome: 'mapped',
-    how: 'The later one of the registration and lastDirtyTimestamp.',
+    mapping: 'The later one of the registration and lastDirtyTimestamp.',
   },
   {
     feature: 'lastRenewalTimestamp',
-    outcome: 'mapped',
-    how: 'Exact for one app and one instance; in lists as of when the service last changed.',
+    mapping: 'Exact for one app and one instance; in lists as of when the service last changed.',
   },
   {
     feature: 'self-preservation',
-    outcome: 'mapped',
-    how: 'Mass-loss protection, a service at a time; instances kept by it are UP.',
+    mapping: 'Mass-loss protection, a service at a time; instances kept by it are UP.',
   },
   {
     feature: 'rate limiter, response cache, 403 while warming up',
-    outcome: 'lost',
-    how: 'Every answer is the present state; there is nothing to warm up.',
+    mapping: 'None.',
+    loss: 'Every answer is the present state; there is nothing to warm up.',
   },
   {
     feature: 'standby of an exclusive service',
-    outcome: 'mapped',
-    how: 'OUT_OF_SERVICE, while it stands by.',
+    mapping: 'OUT_OF_SERVICE, while it stands by.',
   },
 ];

@@ -1,4 +1,3 @@
-export { EUREKA_COMPATIBILITY } from './compatibility.ts';
 export {
   createEurekaAdapter,
   type EurekaAdapterDeps,

@@ -1,4 +1,3 @@
-export { NACOS_COMPATIBILITY } from './compatibility.ts';
 export { createNacosGrpcAdapter, type NacosGrpcOptions } from './grpc/nacos-grpc-adapter.ts';
 export { createNacosAdapter } from './nacos-adapter.ts';
 export {
