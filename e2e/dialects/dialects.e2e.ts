@@ -5,8 +5,10 @@ import { type PortolanProcess, startPortolan } from '../support/portolan-process
 import { consulDoor } from './consul-door.ts';
 import { dnsDoor } from './dns-door.ts';
 import { type Ability, type Door, expectedOf, type ReportedStatus, type Sample } from './door.ts';
-import { DOOR_FIELDS, type DoorName, type Field } from './fields.ts';
+import { eurekaDoor } from './eureka-door.ts';
+import { DOOR_FIELDS, type DoorFields, type DoorName, type Field } from './fields.ts';
 import { grpcDoor } from './grpc-door.ts';
+import { nacosDoor } from './nacos-door.ts';
 import { restDoor } from './rest-door.ts';
 
 let server: PortolanProcess;
@@ -21,6 +23,8 @@ beforeAll(async () => {
     grpc: grpcDoor(grpc),
     consul: consulDoor(server.control),
     dns: dnsDoor(printedAddress(server.stdout(), 'dns')),
+    eureka: eurekaDoor(server.control),
+    nacos: nacosDoor(server.control),
   };
 });
 afterAll(async () => {
@@ -30,15 +34,16 @@ afterAll(async () => {
 
 const NAMES = Object.keys(DOOR_FIELDS) as DoorName[];
 const WRITERS = NAMES.filter((name) => DOOR_FIELDS[name].registers.length > 0);
-/** Consul's clients report on checks, not on instances. */
-const REPORTERS = WRITERS.filter((name) => name !== 'consul');
+const doing = (ability: 'report' | 'setMaintenance') =>
+  NAMES.filter((name) => (DOOR_FIELDS[name] as DoorFields).does?.includes(ability));
 let port = 5_000;
 
 function aSample(service: string): Sample {
   port += 1;
   return {
     service,
-    id: `${service}-1`,
+    // As the registry makes it: Nacos cannot say another.
+    id: `${service}-127.0.0.1-${port}`,
     address: '127.0.0.1',
     port,
     // What every dialect can say: Consul and Nacos count in hundreds.
@@ -72,8 +77,10 @@ async function everyDoorShows(
     const compared = reads.filter((field) => registered.includes(field));
     const wanted = Object.fromEntries(compared.map((field) => [field, expected[field]]));
     const seen = await doors[name].read(sample.service);
-    // A door that cannot say that an instance is not routable leaves it out.
-    const isHidden = !reads.includes('status') && expected.routable === false;
+    const { hides }: DoorFields = DOOR_FIELDS[name];
+    const isHidden =
+      (hides === 'not routable' && expected.routable === false) ||
+      (hides === 'in maintenance' && state.maintenance);
     const shown = seen.map((one) =>
       Object.fromEntries(compared.map((field) => [field, one[field]])),
     );
@@ -94,16 +101,19 @@ describe.each(WRITERS)('an instance registered through %s', (writer) => {
     }
   });
 
-  test.each(WRITERS)('is put in maintenance through %s, and taken out again', async (other) => {
-    const sample = aSample(`resting-${writer}-${other}`);
-    await able(writer, 'register')(sample);
-    await able(other, 'setMaintenance')(sample, true);
-    await everyDoorShows(sample, { ...HEALTHY, maintenance: true }, writer);
-    await able(other, 'setMaintenance')(sample, false);
-    await everyDoorShows(sample, HEALTHY, writer);
-  });
+  test.each(doing('setMaintenance'))(
+    'is put in maintenance through %s, and taken out again',
+    async (other) => {
+      const sample = aSample(`resting-${writer}-${other}`);
+      await able(writer, 'register')(sample);
+      await able(other, 'setMaintenance')(sample, true);
+      await everyDoorShows(sample, { ...HEALTHY, maintenance: true }, writer);
+      await able(other, 'setMaintenance')(sample, false);
+      await everyDoorShows(sample, HEALTHY, writer);
+    },
+  );
 
-  test.each(REPORTERS)('has the status that is reported through %s', async (other) => {
+  test.each(doing('report'))('has the status that is reported through %s', async (other) => {
     const sample = aSample(`ailing-${writer}-${other}`);
     await able(writer, 'register')(sample);
     for (const status of ['warning', 'critical', 'passing'] as const) {

@@ -20,6 +20,10 @@ export interface DoorFields {
   readonly registers: readonly Field[];
   /** Fields that a reader sees of an instance, wherever it was registered. */
   readonly reads: readonly Field[];
+  /** What can be done through it to an instance, wherever it was registered, besides registering and deregistering. */
+  readonly does?: readonly ('report' | 'setMaintenance')[];
+  /** What it does not show at all; absent: it shows everything. */
+  readonly hides?: 'not routable' | 'in maintenance';
 }
 
 const REGISTERED = [
@@ -35,13 +39,28 @@ const REGISTERED = [
 
 /** Each door in one line: this is what the table test proves, and what docs/reference/compatibility.md shows. */
 export const DOOR_FIELDS = {
-  rest: { registers: REGISTERED, reads: FIELDS },
-  grpc: { registers: REGISTERED, reads: FIELDS },
+  rest: { registers: REGISTERED, reads: FIELDS, does: ['report', 'setMaintenance'] },
+  grpc: { registers: REGISTERED, reads: FIELDS, does: ['report', 'setMaintenance'] },
   consul: {
     registers: REGISTERED,
     reads: FIELDS.filter((field) => field !== 'labels'),
+    does: ['setMaintenance'],
   },
-  dns: { registers: [], reads: ['id', 'address', 'port', 'weight', 'labels', 'zone', 'routable'] },
+  dns: {
+    registers: [],
+    reads: ['id', 'address', 'port', 'weight', 'labels', 'zone', 'routable'],
+    hides: 'not routable',
+  },
+  eureka: {
+    registers: ['id', 'address', 'port', 'weight', 'zone'],
+    reads: ['id', 'address', 'port', 'weight', 'labels', 'zone', 'maintenance', 'routable'],
+    does: ['setMaintenance'],
+  },
+  nacos: {
+    registers: ['address', 'port', 'weight', 'zone'],
+    reads: ['address', 'port', 'weight', 'labels', 'zone', 'routable'],
+    hides: 'in maintenance',
+  },
 } as const satisfies Readonly<Record<string, DoorFields>>;
 
 export type DoorName = keyof typeof DOOR_FIELDS;

@@ -2,7 +2,9 @@ import { DOOR_FIELDS, FIELDS, type Field } from '../../e2e/dialects/fields.ts';
 import type { CompatibilityEntry } from '../../packages/adapters/src/protocols/compatibility.ts';
 import { compatibility as consul } from '../../packages/adapters/src/protocols/consul/compatibility.ts';
 import { compatibility as dns } from '../../packages/adapters/src/protocols/dns/compatibility.ts';
+import { compatibility as eureka } from '../../packages/adapters/src/protocols/eureka/compatibility.ts';
 import { compatibility as grpc } from '../../packages/adapters/src/protocols/grpc/compatibility.ts';
+import { compatibility as nacos } from '../../packages/adapters/src/protocols/nacos/compatibility.ts';
 import { code, page, table } from './markdown.ts';
 
 /** The dialects with their names for people, in the order of the page. */
@@ -10,6 +12,8 @@ const DIALECTS: readonly (readonly [string, readonly CompatibilityEntry[]])[] = 
   ['gRPC', grpc],
   ['Consul', consul],
   ['DNS', dns],
+  ['Eureka', eureka],
+  ['Nacos', nacos],
 ];
 
 /** What each dialect can say of an instance, and what it cannot. */
@@ -29,7 +33,7 @@ export function compatibilityPage(): string {
         ]),
       ]),
     ),
-    '`status`, `maintenance` and `routable` are not registered but come about: by reports, checks, and what the operator wants. A door that does not show them leaves out what is not routable.',
+    '`status`, `maintenance` and `routable` are not registered but come about: by reports, checks, and what the operator wants. DNS leaves out what is not routable, and Nacos what is in maintenance.',
     ...DIALECTS.flatMap(([name, entries]) => [
       `## ${name}`,
       table(

@@ -67,8 +67,8 @@ export const DEFAULTS: PortolanConfigInput = {
   },
   dialects: {
     consul: { enabled: true },
-    eureka: { enabled: true },
-    nacos: { enabled: true },
+    eureka: { enabled: true, namespace: 'default' },
+    nacos: { enabled: true, namespace: 'default' },
     dns: {
       enabled: false,
       listen: '127.0.0.1:8600',

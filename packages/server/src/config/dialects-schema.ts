@@ -10,6 +10,11 @@ const overHttp = z.strictObject({
   listen: listenAddress.optional(),
 });
 
+/** The namespace that clients live in which know of none. */
+const namespace = z.string({ error: 'expected the name of a namespace' }).min(1, {
+  error: 'expected the name of a namespace',
+});
+
 /** At most 63 characters, so that a question's answer always has room for it. */
 const ZONE = /^(?=.{1,63}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*$/;
 const zone = z
@@ -61,8 +66,17 @@ const grpc = z.strictObject({
 /** The languages of other registries. What is not enabled is never loaded. */
 export const dialects = z.strictObject({
   consul: overHttp,
-  eureka: overHttp,
-  nacos: overHttp,
+  eureka: overHttp.extend({ namespace }),
+  nacos: overHttp.extend({
+    namespace,
+    /** Where Java clients of Nacos 2 and 3 come: their main port and 1000. Absent: it is not served. */
+    grpc: listenAddress.optional(),
+    /** Lines of `name:password`: who may speak Nacos. Absent: everybody. */
+    userFile: z
+      .string({ error: 'expected a file' })
+      .min(1, { error: 'expected a file' })
+      .optional(),
+  }),
   dns,
   grpc,
 });

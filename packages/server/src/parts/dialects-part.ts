@@ -10,6 +10,7 @@ import { compileDnsOptions, compileGrpcOptions } from '../config/compile-dialect
 import type { PortolanConfig } from '../config/schema.ts';
 import { createControlListener } from '../control/control-listener.ts';
 import { bind } from '../lifecycle/bind.ts';
+import { nacosParts } from './nacos-part.ts';
 import type { ServerContext } from './server-context.ts';
 import { reachable } from './server-status.ts';
 
@@ -44,6 +45,15 @@ interface SocketDialect {
 /** Imported when it is enabled, and only then. */
 const HTTP_DIALECTS: Readonly<Partial<Record<HttpDialectName, HttpDialectLoader>>> = {
   consul: loadConsul,
+  eureka: async ({ config, clock }, { registry }) => {
+    const { createEurekaAdapter } = await import('@portolan/adapters/eureka');
+    const { namespace } = config.dialects.eureka;
+    return [createEurekaAdapter({ namespace }, { registry, clock })];
+  },
+  nacos: async (context, deps) => {
+    const { createNacosAdapter } = await import('@portolan/adapters/nacos');
+    return [createNacosAdapter(await nacosParts(context, deps))];
+  },
 };
 
 const SOCKET_DIALECTS: readonly SocketDialect[] = [
@@ -67,6 +77,18 @@ const SOCKET_DIALECTS: readonly SocketDialect[] = [
       const logger = context.logger.child({ component: 'grpc' });
       const options = compileGrpcOptions(context.config);
       return createGrpcAdapter(options, { ...context, registry, logger });
+    },
+  },
+  {
+    name: 'nacos-grpc',
+    setting: 'dialects.nacos.grpc',
+    flag: undefined,
+    protocol: 'grpc',
+    wanted: ({ dialects: { nacos } }) => nacos.enabled && nacos.grpc !== undefined,
+    async load(context, deps) {
+      const { createNacosGrpcAdapter } = await import('@portolan/adapters/nacos');
+      const listen = context.config.dialects.nacos.grpc ?? { host: '127.0.0.1', port: 0 };
+      return createNacosGrpcAdapter({ listen }, await nacosParts(context, deps));
     },
   },
 ];

@@ -1,0 +1,5 @@
+export {
+  createEurekaAdapter,
+  type EurekaAdapterDeps,
+  type EurekaAdapterOptions,
+} from './eureka-adapter.ts';

@@ -1,0 +1,108 @@
+import type { Instance, InstanceRef, Registry, ServiceKey } from '@portolan/core';
+import { RegistryError } from '@portolan/core';
+import { isDialectLabel, NACOS_LABELS } from '../labels/dialect-labels.ts';
+import { beatTimes, type NacosInstance } from './nacos-instance.ts';
+import { groupedName, type NacosService } from './nacos-names.ts';
+import { findAt, type Keeper, newId, toRegistrationInput, toWeight } from './to-registration.ts';
+
+const UNTRUSTED = { trusted: false } as const;
+
+export interface InstanceUpdate {
+  readonly weight?: number;
+  readonly enabled?: boolean;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** What happens to instances, asked for over HTTP or gRPC. */
+export interface NacosLifecycle {
+  register(service: NacosService, instance: NacosInstance, keeper: Keeper): Promise<InstanceRef>;
+  /** Answers with what was there; nothing when there was nothing, which is no fault. */
+  deregister(key: ServiceKey, ip: string, port: number): Promise<Instance | undefined>;
+  /** What an operator wants of an instance; it survives the instance's registering again. */
+  update(service: NacosService, ip: string, port: number, update: InstanceUpdate): Promise<void>;
+  /** Answers with the interval to beat at; undefined when it has to register again. */
+  beat(
+    service: NacosService,
+    at: { readonly ip: string; readonly port: number },
+    whole: NacosInstance | undefined,
+  ): Promise<number | undefined>;
+}
+
+export function createNacosLifecycle(registry: Registry): NacosLifecycle {
+  const refOf = ({ service, id }: Instance): InstanceRef => ({ namespace: service.namespace, id });
+
+  async function register(service: NacosService, instance: NacosInstance, keeper: Keeper) {
+    const { key } = service;
+    const { ip, port, enabled } = instance;
+    const present = findAt(registry, key, ip, port);
+    const id = present?.id ?? newId(registry, key, ip, port);
+    await registry.register(toRegistrationInput(key, id, instance, keeper), UNTRUSTED);
+    const ref = { namespace: key.namespace, id };
+    const own = present?.metadata[NACOS_LABELS.enabled] === 'false';
+    // It takes itself out and brings itself back; what an operator took out stays out.
+    // An equal registration renews a lease, but a check only hears reports.
+    if (present && keeper === 'beat' && instance.healthy) {
+      await registry.heartbeat(ref, { status: 'passing' });
+    }
+    if (!enabled) await registry.setIntent(ref, { enabled: false });
+    else if (own) await registry.setIntent(ref, { enabled: true });
+    return ref;
+  }
+
+  return {
+    register,
+
+    async deregister(key, ip, port) {
+      const present = findAt(registry, key, ip, port);
+      if (!present) return undefined;
+      await registry.deregister(refOf(present)).catch((error: unknown) => {
+        if (!(error instanceof RegistryError) || error.code !== 'INSTANCE_NOT_FOUND') throw error;
+      });
+      return present;
+    },
+
+    async update(service, ip, port, update) {
+      const present = findAt(registry, service.key, ip, port);
+      if (!present) throw notFound(service, ip, port);
+      const ref = refOf(present);
+      const { metadata, enabled } = update;
+      if (metadata) {
+        const gone = Object.keys(present.metadata).filter(
+          (key) => !isDialectLabel(key) && metadata[key] === undefined,
+        );
+        const removed = Object.fromEntries(gone.map((key) => [key, null]));
+        await registry.patch(ref, { metadata: { ...removed, ...metadata } });
+      }
+      const weight = update.weight === undefined ? undefined : toWeight(update.weight);
+      if (weight === undefined && enabled === undefined) return;
+      await registry.setIntent(ref, {
+        ...(weight === undefined ? {} : { weight: weight === present.weight ? null : weight }),
+        ...(enabled === undefined ? {} : enabled ? { enabled, maintenance: null } : { enabled }),
+      });
+    },
+
+    async beat(service, { ip, port }, whole) {
+      const present = findAt(registry, service.key, ip, port);
+      if (!present) {
+        if (!whole) return undefined;
+        await register(service, whole, 'beat');
+        return beatTimes(whole.metadata).intervalMs;
+      }
+      const reports = present.checks.some(({ probe }) => probe.kind === 'ttl');
+      try {
+        await registry.heartbeat(refOf(present), reports ? { status: 'passing' } : undefined);
+      } catch (error) {
+        if (!(error instanceof RegistryError) || error.code !== 'INSTANCE_NOT_FOUND') throw error;
+        if (!whole) return undefined;
+        await register(service, whole, 'beat');
+      }
+      return beatTimes(present.metadata).intervalMs;
+    },
+  };
+}
+
+export function notFound(service: NacosService, ip: string, port: number): RegistryError {
+  return new RegistryError('INSTANCE_NOT_FOUND', {
+    detail: `no matched ip found! ${ip.slice(0, 64)}:${port} is no instance of ${groupedName(service).slice(0, 200)}`,
+  });
+}
