@@ -41,6 +41,7 @@ export {
   type TcpProbeConfig,
   type TtlProbeConfig,
 } from './model/check.ts';
+export { CONDITION_STATES, type Condition, isWithdrawn } from './model/condition.ts';
 export {
   DURATION_EXPECTED,
   formatDuration,

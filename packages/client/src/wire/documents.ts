@@ -1,4 +1,11 @@
-import type { ExplainedState, Labels, Problem, RegistryEvent, Status } from '@portolan/core';
+import type {
+  Condition,
+  ExplainedState,
+  Labels,
+  Problem,
+  RegistryEvent,
+  Status,
+} from '@portolan/core';
 
 /** A duration as the API takes it: `"10s"`, `"1m30s"`, or a number of seconds. */
 export type WireDuration = string | number;
@@ -92,6 +99,9 @@ export interface InstanceDocument {
     readonly remainingMs?: number;
   } | null;
   readonly checks: readonly CheckDocument[];
+  /** Provider that keeps it registered. */
+  readonly owner?: string;
+  readonly condition?: Condition;
   readonly registeredAt: string;
   readonly createRevision: number;
   readonly modifyRevision: number;

@@ -1,11 +1,12 @@
-import type {
-  CheckSpec,
-  Instance,
-  Intent,
-  ProbeConfig,
-  ServiceKey,
-  ServiceView,
-  Status,
+import {
+  type CheckSpec,
+  CONDITION_STATES,
+  type Instance,
+  type Intent,
+  type ProbeConfig,
+  type ServiceKey,
+  type ServiceView,
+  type Status,
 } from '@portolan/core';
 import { WireReader } from './wire-reader.ts';
 
@@ -40,6 +41,8 @@ export function fromInstanceDocument(document: unknown, path = '$'): Instance {
   const reader = new WireReader(document, path);
   const lease = reader.optional('lease', () => reader.object('lease'));
   const status = reader.oneOf('status', STATUSES);
+  const owner = reader.optional('owner', () => reader.string('owner'));
+  const condition = reader.optional('condition', () => reader.object('condition'));
   return {
     id: reader.string('id'),
     service: {
@@ -71,6 +74,15 @@ export function fromInstanceDocument(document: unknown, path = '$'): Instance {
     checks: reader.optional('checks', () => reader.list('checks', fromCheckDocument)) ?? [],
     initialStatus: status,
     registeredAtMs: Date.parse(reader.string('registeredAt')),
+    ...(owner === undefined ? {} : { owner }),
+    ...(condition
+      ? {
+          condition: {
+            state: condition.oneOf('state', CONDITION_STATES),
+            reason: condition.string('reason'),
+          },
+        }
+      : {}),
     createRevision: reader.number('createRevision'),
     modifyRevision: reader.number('modifyRevision'),
   };

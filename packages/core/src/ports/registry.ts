@@ -1,5 +1,6 @@
 import type { RegistryError } from '../errors/registry-error.ts';
 import type { CheckSpec, CheckState } from '../model/check.ts';
+import type { Condition } from '../model/condition.ts';
 import type { Instance, InstanceRef, Labels } from '../model/instance.ts';
 import type { Intent, IntentPatch } from '../model/intent.ts';
 import type { LeaseSpec } from '../model/lease.ts';
@@ -37,6 +38,9 @@ export interface RegistrationInput {
   readonly initialStatus?: Status;
   /** Probe the port once before registering; refuse with PREFLIGHT_FAILED when it does not accept. */
   readonly preflight?: boolean;
+  /** Set by providers only: no dialect takes it from the network. */
+  readonly owner?: string;
+  readonly condition?: Condition;
 }
 
 /** A check whose open schedule fields take the registry's defaults. `script` only when `trusted`. */

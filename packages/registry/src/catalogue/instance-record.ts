@@ -1,8 +1,10 @@
 import {
+  type Condition,
   type Entry,
   type Instance,
   type Intent,
   isRoutableStatus,
+  isWithdrawn,
   type Registration,
   type Revision,
   type ServiceKey,
@@ -50,9 +52,17 @@ export interface RecordParts {
 
 /** Status of an instance that nobody has asked or heard yet (rule 2). */
 export function firstStatus(registration: Registration): Status {
-  const { checks, initialStatus } = registration;
-  if (checks.length === 0) return initialStatus;
-  return worstStatus(checks.map((check) => firstCheckStatus(registration, check.probe.kind)));
+  const { checks, condition, initialStatus } = registration;
+  const known = conditionStatus(condition);
+  if (checks.length === 0) return worstStatus([initialStatus, known]);
+  const statuses = checks.map((check) => firstCheckStatus(registration, check.probe.kind));
+  return worstStatus([...statuses, known]);
+}
+
+/** What a condition does to the status of its instance. */
+export function conditionStatus(condition: Condition | undefined): Status {
+  if (condition?.state === 'starting') return 'unknown';
+  return condition?.state === 'unhealthy' ? 'critical' : 'passing';
 }
 
 /** A ttl check starts at what the registrant claims; anything we can ask ourselves is asked first. */
@@ -61,6 +71,7 @@ export function firstCheckStatus(registration: Registration, kind: string): Stat
 }
 
 export function firstReason(registration: Registration): string {
+  if (registration.condition) return registration.condition.reason;
   return registration.checks.length === 0 ? 'as registered' : 'waiting for the first probe';
 }
 
@@ -68,6 +79,8 @@ export function toRecord(parts: RecordParts): InstanceRecord {
   const { registration, stored, intent } = parts;
   const status = stored?.status ?? firstStatus(registration);
   const isProtected = stored?.protected ?? false;
+  const { condition } = registration;
+  const withdrawn = isWithdrawn(condition);
   const instance: Instance = {
     ...registration,
     service: parts.service,
@@ -76,11 +89,13 @@ export function toRecord(parts: RecordParts): InstanceRecord {
         ? registration.metadata
         : toLabels(registration.tags, registration.metadata),
     status,
-    statusReason: stored?.reason ?? firstReason(registration),
+    statusReason:
+      withdrawn && condition ? condition.reason : (stored?.reason ?? firstReason(registration)),
     intent,
     effectiveWeight: intent.weight ?? registration.weight,
     routable:
       (isRoutableStatus(status) || isProtected) &&
+      !withdrawn &&
       intent.enabled &&
       intent.maintenance === undefined,
     protected: isProtected,

@@ -1,6 +1,7 @@
 import {
   type Instance,
   isRoutableStatus,
+  isWithdrawn,
   type Revision,
   type ServiceKey,
   type ServiceView,
@@ -53,9 +54,11 @@ export class ServiceState {
   }
 }
 
-/** Whether losing it now would be a loss: what mass-loss protection counts. */
+/** Whether losing it now would be a loss: what mass-loss protection counts. One that is leaving is none. */
 export function isHealthy(instance: Instance): boolean {
-  return isRoutableStatus(instance.status) && !instance.protected;
+  return (
+    isRoutableStatus(instance.status) && !instance.protected && !isWithdrawn(instance.condition)
+  );
 }
 
 /** Names the place an instance stands at. */

@@ -1,4 +1,12 @@
-import type { CheckSpec, LeaseSpec, ProbeConfig, Registration, Status } from '@portolan/core';
+import {
+  type CheckSpec,
+  CONDITION_STATES,
+  type Condition,
+  type LeaseSpec,
+  type ProbeConfig,
+  type Registration,
+  type Status,
+} from '@portolan/core';
 import {
   asObject,
   booleanField,
@@ -48,9 +56,20 @@ export function decodeRegistration(value: string): Registration {
     checks: checks.length === 0 ? NO_CHECKS : checks.map(decodeCheck),
     initialStatus: oneOfField(fields, 'initialStatus', STATUSES),
     registeredAtMs: numberField(fields, 'registeredAtMs'),
+    ...(fields.owner === undefined ? undefined : { owner: stringField(fields, 'owner') }),
+    ...(fields.condition === undefined
+      ? undefined
+      : { condition: decodeCondition(objectField(fields, 'condition')) }),
   };
   if (fields.lease === undefined) return registration;
   return { ...registration, lease: decodeLease(objectField(fields, 'lease')) };
+}
+
+function decodeCondition(fields: StoredObject): Condition {
+  return {
+    state: oneOfField(fields, 'state', CONDITION_STATES),
+    reason: stringField(fields, 'reason'),
+  };
 }
 
 function decodeLease(fields: StoredObject): LeaseSpec {

@@ -1,4 +1,4 @@
-import type { DeregisterReason, Guard, Op } from '@portolan/core';
+import { type DeregisterReason, type Guard, isWithdrawn, type Op } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { InstanceRecord } from '../catalogue/instance-record.ts';
 import type { CheckScheduler } from '../checks/check-scheduler.ts';
@@ -27,6 +27,7 @@ export interface HealthFacts {
 /** Whether it would leave the rotation if nobody kept it. */
 export function isLost(record: InstanceRecord, { leases, checks }: HealthFacts): boolean {
   if (leases.isSilent(record.key) || checks.isOverdue(record.key)) return true;
+  if (isWithdrawn(record.instance.condition)) return false;
   return judgeHealth(record, checks.states(record.key)).status === 'critical';
 }
 

@@ -373,9 +373,15 @@ function busy(): RegistryError {
 /** The stored part of an instance. */
 export function toStored(instance: Instance): Registration {
   const { id, service, address, port, tags, metadata, weight, lease, checks } = instance;
-  const { initialStatus, registeredAtMs } = instance;
+  const { initialStatus, registeredAtMs, owner, condition } = instance;
   const base = { id, service, address, port, tags, metadata, weight, checks, initialStatus };
-  return { ...base, registeredAtMs, ...(lease === undefined ? {} : { lease }) };
+  return {
+    ...base,
+    registeredAtMs,
+    ...(lease === undefined ? {} : { lease }),
+    ...(owner === undefined ? {} : { owner }),
+    ...(condition === undefined ? {} : { condition }),
+  };
 }
 
 /** Merges labels key by key; null removes. */
