@@ -1,4 +1,5 @@
 export type { CallScope, IfRevision, StreamOptions } from './calls/caller.ts';
+export type { ContainerDocument, ContainersDocument } from './calls/container-calls.ts';
 export type { NamespaceDocument } from './calls/namespace-calls.ts';
 export type { RestoreMode } from './calls/snapshot-calls.ts';
 export {

@@ -124,7 +124,7 @@ export type {
   ProtocolAdapter,
   SocketProtocolAdapter,
 } from './ports/protocol-adapter.ts';
-export type { Provider, ProviderSnapshot } from './ports/provider.ts';
+export type { ProvidedInstance, Provider, ProviderSnapshot } from './ports/provider.ts';
 export type {
   BatchItem,
   CheckInput,

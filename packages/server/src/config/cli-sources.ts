@@ -9,6 +9,8 @@ export interface ConfigFlags {
   readonly workers?: string;
   readonly role?: string;
   readonly logLevel?: string;
+  /** True without a value. */
+  readonly docker?: string | true;
   readonly set?: readonly string[];
 }
 
@@ -20,6 +22,7 @@ export const FLAGS = [
   { key: 'gateway', flag: '--gateway', path: ['gateway', 'listen'] },
   { key: 'workers', flag: '--workers', path: ['gateway', 'workers'] },
   { key: 'registry', flag: '--registry', path: ['gateway', 'registry'] },
+  { key: 'docker', flag: '--docker', path: ['docker', 'engine'] },
   { key: 'logLevel', flag: '--log-level', path: ['log', 'level'] },
 ] as const;
 
@@ -35,7 +38,7 @@ export function toConfigSources(
   const given = { ...flags, registry: surroundings.registry };
   const named = FLAGS.flatMap(({ key, flag, path }) => {
     const text = given[key];
-    return text === undefined ? [] : [{ flag, path, text }];
+    return text === undefined ? [] : [{ flag, path, text: text === true ? 'auto' : text }];
   });
   return {
     workingDir: surroundings.cwd,

@@ -16,6 +16,7 @@ const READ_AT_START = [
   'control.limits',
   'gateway',
   'store',
+  'docker',
   'registry.events',
   'registry.checks.maxConcurrent',
   'registry.checks.jitterShare',

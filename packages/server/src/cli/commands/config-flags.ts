@@ -20,6 +20,10 @@ export function addConfigFlags(command: Command): Command {
     .option('--control <host:port>', 'address of API and metrics (default: 127.0.0.1:8500)')
     .option('--gateway <host:port>', 'address of the gateway (default: 127.0.0.1:8080)')
     .option('--workers <count>', 'processes that serve the gateway (default: 1, in this one)')
+    .option(
+      '--docker [engine]',
+      'register the containers of a Docker Engine (default: DOCKER_HOST, else unix:///var/run/docker.sock)',
+    )
     .option('--log-level <level>', 'debug, info, warn, error or silent')
     .option(
       '--set <path=value>',
