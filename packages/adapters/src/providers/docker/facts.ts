@@ -69,6 +69,8 @@ export interface NetworkFacts {
   readonly ingress: boolean;
   /** The bridge's own addresses on the engine's machine. */
   readonly gateways: readonly string[];
+  /** Addresses by container id, where they are told: in the bridge that leads out of overlay networks. */
+  readonly endpoints?: Readonly<Record<string, string>>;
 }
 
 export interface ServiceFacts {

@@ -1,5 +1,6 @@
 import type { AddressVerdict } from '@portolan/core';
 import type { Attachment, ContainerFacts, ExposedPort, NetworkFacts } from '../facts.ts';
+import { withGatewayBridge } from './gateway-bridge.ts';
 import type { GatewayPlace } from './gateway-place.ts';
 
 /** An address and why it is it. */
@@ -66,7 +67,8 @@ export function chooseAddress(question: AddressQuestion): AddressChoice {
     }
     return none('the engine’s machine has no address that may be dialled: set docker.hostAddress');
   }
-  for (const attachment of inOrder(question)) {
+  const seen = place.kind === 'host' ? withGatewayBridge(container, question.networks) : container;
+  for (const attachment of inOrder({ ...question, container: seen })) {
     const network = question.networks.get(attachment.id);
     const candidate = `network ${attachment.name}`;
     const ip = attachment.ipv4 ?? attachment.ipv6;

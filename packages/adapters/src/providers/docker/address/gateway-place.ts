@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { EngineAddress } from '../engine/engine-address.ts';
 import type { ContainerFacts, EngineFacts, NetworkFacts } from '../facts.ts';
+import { GATEWAY_BRIDGE } from './gateway-bridge.ts';
 
 /** How the gateway stands to the engine's networks. */
 export interface GatewayPlace {
@@ -42,11 +43,12 @@ export function findGatewayPlace(input: PlaceInput): GatewayPlace {
   const own = findOwn(input);
   const inside = own !== undefined && own.networkMode !== 'host';
   const found = hostAddress === undefined ? [] : [hostAddress];
-  const bridges = input.networks.flatMap((network) =>
-    network.driver === 'bridge' ? network.gateways : [],
-  );
+  const bridges = bridgeGateways(input);
   if (setting === 'container' || (setting === 'auto' && inside)) {
     const gateways = (own?.attachments ?? []).flatMap(({ gateway }) => (gateway ? [gateway] : []));
+    // Out of an overlay network a container goes by a bridge that its inspection does not name.
+    const outward = input.networks.find(({ name }) => name === GATEWAY_BRIDGE)?.gateways ?? [];
+    if (gateways.length === 0) gateways.push(...outward);
     return {
       kind: 'container',
       ...(own === undefined ? {} : { containerId: own.id }),
@@ -81,6 +83,16 @@ export function findGatewayPlace(input: PlaceInput): GatewayPlace {
         ? 'this process runs on the engine’s machine'
         : `container ${own.name} shares the network of its machine`,
   };
+}
+
+/** Addresses that the machine has in its bridges. The default bridge tells its own only to its containers. */
+function bridgeGateways({ networks, containers }: PlaceInput): readonly string[] {
+  const bridges = networks.filter(({ driver }) => driver === 'bridge');
+  const ids = new Set(bridges.map(({ id }) => id));
+  const told = [...containers.values()].flatMap(({ attachments }) =>
+    attachments.flatMap(({ id, gateway }) => (gateway && ids.has(id) ? [gateway] : [])),
+  );
+  return [...new Set([...bridges.flatMap(({ gateways }) => gateways), ...told])].sort();
 }
 
 function findOwn({ ownIds, containers }: PlaceInput): ContainerFacts | undefined {

@@ -1,5 +1,9 @@
 import type { Condition, ProvidedInstance, ServiceKey } from '@portolan/core';
-import type { AddressChoice, ChosenAddress } from '../address/choose-address.ts';
+import {
+  type AddressChoice,
+  type ChosenAddress,
+  chooseAddress,
+} from '../address/choose-address.ts';
 import type { NodeFacts, ServiceFacts, SwarmFacts, TaskFacts } from '../facts.ts';
 import { readLabels } from '../labels/read-labels.ts';
 import type { LabelWishes, ServiceWish } from '../labels/wish.ts';
@@ -144,11 +148,27 @@ function chooseTaskAddress(
       passedOver.push({ candidate, reason: verdict.reason });
     }
   }
+  const container = context.containers.get(task.containerId);
+  if (container && place.kind === 'host') {
+    // A task of this very machine has an address in one of its bridges.
+    const choice = chooseAddress({
+      container,
+      port,
+      place,
+      networks,
+      wantedNetworks: wanted,
+      mayDial,
+    });
+    if (choice.chosen) return { chosen: choice.chosen, passedOver };
+  }
   const published = task.hostPorts.find((one) => one.port === port && one.protocol === 'tcp');
   if (published && node) {
     const rule = `port published by the task on node ${node.hostName || node.id} (mode host)`;
     const here = node.id === context.swarmNodeId ? place.hostAddresses : [];
-    for (const address of [...here, node.address]) {
+    const addresses = [...here, node.address].filter(
+      (address) => place.kind === 'host' || !/^(?:127\.|::1$)/.test(address),
+    );
+    for (const address of addresses) {
       const verdict = mayDial(address, published.published);
       if (verdict.allowed) {
         return { chosen: { address, port: published.published, rule }, passedOver };

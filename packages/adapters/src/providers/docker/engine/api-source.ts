@@ -1,3 +1,4 @@
+import { GATEWAY_BRIDGE } from '../address/gateway-bridge.ts';
 import type { EngineEvent } from '../facts.ts';
 import { negotiateApiVersion } from './api-version.ts';
 import type { DockerSource } from './docker-source.ts';
@@ -6,6 +7,7 @@ import {
   parseContainer,
   parseEvent,
   parseInfo,
+  parseNetwork,
   parseNetworks,
   parseNodes,
   parseServices,
@@ -28,7 +30,10 @@ export function createApiSource(client: EngineClient): DockerSource {
       const spoken = parseVersion(await client.get('/version', signal));
       const apiVersion = negotiateApiVersion(spoken);
       base = `/v${apiVersion}`;
-      return { apiVersion, version: spoken.version, ...(await readInfo(signal)) };
+      const { hidden, swarm } = await readInfo(signal);
+      // A proxy may let containers be asked for and not the swarm: then tasks are containers like others.
+      const mayAsk = swarm !== undefined && (await ifAllowed(get('/nodes', signal))) !== undefined;
+      return { apiVersion, version: spoken.version, hidden, ...(mayAsk ? { swarm } : {}) };
     },
     async ping(signal) {
       await get('/version', signal);
@@ -45,7 +50,13 @@ export function createApiSource(client: EngineClient): DockerSource {
       }
     },
     async networks(signal) {
-      return parseNetworks(await get('/networks', signal));
+      const networks = parseNetworks((await ifAllowed(get('/networks', signal))) ?? []);
+      if (!networks.some(({ name }) => name === GATEWAY_BRIDGE)) return networks;
+      const inspected = await ifAllowed(get(`/networks/${GATEWAY_BRIDGE}`, signal));
+      if (inspected === undefined) return networks;
+      return networks.map((network) =>
+        network.name === GATEWAY_BRIDGE ? parseNetwork(inspected) : network,
+      );
     },
     async swarm(signal) {
       const running = encodeURIComponent(JSON.stringify({ 'desired-state': ['running'] }));
@@ -72,14 +83,21 @@ export function createApiSource(client: EngineClient): DockerSource {
     close: () => client.close(),
   };
 
-  async function readInfo(signal: AbortSignal) {
-    try {
-      return parseInfo(await get('/info', signal));
-    } catch (error) {
-      // A proxy in front of the socket may keep it to itself: then it is an engine like most.
-      if (error instanceof EngineError && error.status === 403) return { hidden: false };
-      throw error;
+  async function readInfo(signal: AbortSignal): Promise<ReturnType<typeof parseInfo>> {
+    const info = await ifAllowed(get('/info', signal));
+    return info === undefined ? { hidden: false } : parseInfo(info);
+  }
+}
+
+/** What a proxy in front of the socket keeps to itself, or what went meanwhile, is undefined. */
+async function ifAllowed(answer: Promise<unknown>): Promise<unknown> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof EngineError && (error.status === 403 || error.status === 404)) {
+      return undefined;
     }
+    throw error;
   }
 }
 

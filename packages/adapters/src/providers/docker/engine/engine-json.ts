@@ -76,6 +76,7 @@ const network = z.object({
   Scope: text,
   Ingress: flag,
   IPAM: z.object({ Config: z.array(z.object({ Gateway: text })).nullish() }).nullish(),
+  Containers: z.record(z.string(), z.object({ IPv4Address: text })).nullish(),
 });
 
 const service = z.object({
@@ -224,17 +225,25 @@ export function parseSummaries(json: unknown): ContainerSummary[] {
 }
 
 export function parseNetworks(json: unknown): NetworkFacts[] {
-  return z
-    .array(network)
-    .parse(json)
-    .map((read) => ({
-      id: read.Id,
-      name: read.Name,
-      driver: read.Driver ?? '',
-      scope: read.Scope ?? '',
-      ingress: read.Ingress ?? false,
-      gateways: (read.IPAM?.Config ?? []).flatMap(({ Gateway }) => (Gateway ? [Gateway] : [])),
-    }));
+  return z.array(z.unknown()).parse(json).map(parseNetwork);
+}
+
+/** A network; an inspected one tells its endpoints too. */
+export function parseNetwork(json: unknown): NetworkFacts {
+  const read = network.parse(json);
+  const endpoints: Record<string, string> = {};
+  for (const [id, { IPv4Address }] of Object.entries(read.Containers ?? {})) {
+    if (IPv4Address) endpoints[id] = withoutPrefix(IPv4Address);
+  }
+  return {
+    id: read.Id,
+    name: read.Name,
+    driver: read.Driver ?? '',
+    scope: read.Scope ?? '',
+    ingress: read.Ingress ?? false,
+    gateways: (read.IPAM?.Config ?? []).flatMap(({ Gateway }) => (Gateway ? [Gateway] : [])),
+    ...(Object.keys(endpoints).length === 0 ? {} : { endpoints }),
+  };
 }
 
 export function parseServices(json: unknown): ServiceFacts[] {

@@ -127,6 +127,8 @@ export class EngineState {
       return { atOnce: true, inspect: id };
     }
     if (action === 'start' && !isOld) this.#loops.started(id);
+    // The bridge that leads out of overlay networks takes containers in without an event.
+    if (action === 'start' && this.facts?.swarm) return { inspect: id, networks: true };
     return CHANGES.test(action) ? { inspect: id } : NOTHING;
   }
 
