@@ -137,13 +137,13 @@ describe.runIf(await canRunEngine('e2e/docker life cycle'))('the life of a conta
 
   test('costs no request when it is stopped under load, one after the other', async () => {
     portolan = await startWithDocker(engine);
-    for (const name of ['a', 'b', 'c']) {
+    for (const name of ['web-a', 'web-b', 'web-c']) {
       const { options, command } = gracefulService(name, WEB);
       await engine.start(name, options, command);
     }
     await routable(portolan, 'web', 3);
     const load = startSteadyLoad(`${portolan.gateway}/web/`, { lanes: 16 });
-    for (const name of ['a', 'b', 'c']) {
+    for (const name of ['web-a', 'web-b', 'web-c']) {
       await new Promise((resolve) => setTimeout(resolve, 500));
       await engine.docker('stop', name);
       await engine.docker('start', name);
@@ -153,7 +153,7 @@ describe.runIf(await canRunEngine('e2e/docker life cycle'))('the life of a conta
     expect(tally.failures).toEqual([]);
     expect(tally.failed).toBe(0);
     expect(tally.sent).toBeGreaterThan(500);
-    expect([...tally.servedBy.keys()].sort()).toEqual(['a', 'b', 'c']);
+    expect([...tally.servedBy.keys()].sort()).toEqual(['web-a', 'web-b', 'web-c']);
   });
 
   test('goes on while the daemon is away, and is caught up with when it is back', async () => {
