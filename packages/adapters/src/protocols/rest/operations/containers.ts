@@ -3,7 +3,7 @@ import { type ContainerBoard, findContainers } from '../../../providers/docker/c
 import { toContainerJson, toContainersJson } from '../codecs/container-json.ts';
 import { jsonReply } from '../json-reply.ts';
 import type { Operation, RestContext } from '../operation.ts';
-import { containerAnswer, containersAnswer } from '../schemas/container-schema.ts';
+import { containersAnswer } from '../schemas/container-schema.ts';
 
 /** The containers of the Docker Engine that this registry follows. */
 export function containerOperations({ containers }: RestContext): Operation[] {
@@ -36,7 +36,7 @@ export function containerOperations({ containers }: RestContext): Operation[] {
       answers: {
         200: {
           description: 'By name, or by the beginning of an id.',
-          schema: containerAnswer,
+          schema: containersAnswer,
         },
       },
       errors: ['PATH_NOT_FOUND', 'INSTANCE_NOT_FOUND'],

@@ -43,5 +43,3 @@ const container = z
 export const containersAnswer = z
   .strictObject({ ...engine, containers: z.array(container) })
   .meta({ id: 'Containers' });
-
-export const containerAnswer = containersAnswer;
