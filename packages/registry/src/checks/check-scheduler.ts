@@ -256,9 +256,16 @@ export class CheckScheduler {
     limits: { readonly rise: number; readonly fall: number },
   ): void {
     const before = task.health.status;
-    if (answer !== 'critical') task.starting = false;
-    task.health = reduceCheck(task.health, answer, limits);
     task.output = output.slice(0, OUTPUT_LIMIT);
+    if (answer !== 'critical') task.starting = false;
+    else if (task.starting) {
+      // The haste finds out earlier that it is there, not that it is not: one failure an interval counts.
+      const nowMs = this.#deps.clock.now();
+      const restMs = (1 - this.#options.jitterShare) * task.spec.intervalMs;
+      if (nowMs - task.countedMs < restMs) return;
+      task.countedMs = nowMs;
+    }
+    task.health = reduceCheck(task.health, answer, limits);
     const after = task.health.status;
     if (after === before) return;
     this.#noteCritical(task, after);

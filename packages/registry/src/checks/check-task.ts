@@ -22,6 +22,8 @@ export class CheckTask extends WheelNode {
   /** New, and without a good answer so far. */
   starting = false;
   earlyTries = 0;
+  /** When a failure was counted last while it was starting. */
+  countedMs = Number.NEGATIVE_INFINITY;
   running = false;
   queued = false;
   removed = false;

@@ -23,7 +23,8 @@ import { createEngineClient } from './engine/engine-client.ts';
 import { createDiscoveryMetrics } from './loop/discovery-metrics.ts';
 import type { EngineState } from './loop/engine-state.ts';
 import { DEFAULT_RESTART_LOOP } from './loop/restart-loops.ts';
-import { type WatchOptions, watchEngine } from './loop/watch-engine.ts';
+import { watchEngine } from './loop/watch-engine.ts';
+import type { WatchOptions } from './loop/watch-options.ts';
 
 export interface DockerProviderOptions {
   /** Owner of what it registers; another one for each engine that writes into the same store. */

@@ -1,5 +1,6 @@
-import type { ContainerDocument } from '@portolan/client';
+import { type ContainerDocument, isPortolanError } from '@portolan/client';
 import type { Command } from 'commander';
+import { CliError } from '../cli-error.ts';
 import type { CliContext } from '../context.ts';
 import { containersText } from '../output/containers-text.ts';
 import { toAuthority } from '../output/instance-columns.ts';
@@ -21,7 +22,7 @@ export function addDocker(program: Command, context: CliContext): void {
     )
     .option('-a, --all', 'also those that no label asks for and those that are stopped')
     .action(async (options: { readonly all?: true }, command: Command) => {
-      const told = await clientFor(command, context).containers.list();
+      const told = await answered(clientFor(command, context).containers.list());
       const containers = told.containers.filter(
         ({ standing }) =>
           options.all === true || standing === 'registered' || standing === 'unroutable',
@@ -51,13 +52,27 @@ export function addDocker(program: Command, context: CliContext): void {
     )
     .argument('<container>', 'name or id of a container, or name of a Swarm service')
     .action(async (container: string, _options: object, command: Command) => {
-      const told = await clientFor(command, context).containers.explain(container);
+      const told = await answered(clientFor(command, context).containers.explain(container));
       const { output } = globalOptions(command);
       if (output === 'json') printJson(told, context);
       else if (output === 'name') {
         context.stdout.write(told.containers.map(({ name }) => `${name}\n`).join(''));
       } else context.stdout.write(containersText(told));
     });
+}
+
+/** A path that is not there means here that no engine is followed, or that it has no such container. */
+async function answered<T>(answer: Promise<T>): Promise<T> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!isPortolanError(error) || error.code !== 'PATH_NOT_FOUND') throw error;
+    throw new CliError(error.message, {
+      exit: 'notFound',
+      hints: ['`portolan docker ps --all` lists the containers there are.'],
+      cause: error,
+    });
+  }
 }
 
 const COLUMNS: readonly Column<ContainerDocument>[] = [

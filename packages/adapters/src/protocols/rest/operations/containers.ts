@@ -39,13 +39,13 @@ export function containerOperations({ containers }: RestContext): Operation[] {
           schema: containersAnswer,
         },
       },
-      errors: ['PATH_NOT_FOUND', 'INSTANCE_NOT_FOUND'],
+      errors: ['PATH_NOT_FOUND'],
       handle({ params }) {
         const board = require();
         const wanted = params.container ?? '';
         const found = findContainers(board.view(), wanted);
         if (found.length > 0) return jsonReply(toContainerJson(board, found));
-        throw new RegistryError('INSTANCE_NOT_FOUND', {
+        throw new RegistryError('PATH_NOT_FOUND', {
           detail: `No container or Swarm service ${JSON.stringify(wanted.slice(0, 128))} on the Docker Engine that is followed.`,
         });
       },
