@@ -1,4 +1,4 @@
-import { createRestAdapter } from '@portolan/adapters';
+import { createDockerProvider, createRestAdapter } from '@portolan/adapters';
 import { createDnsAdapter } from '@portolan/adapters/dns';
 import { createGrpcAdapter } from '@portolan/adapters/grpc';
 import {
@@ -9,7 +9,7 @@ import {
   NO_METRICS,
 } from '@portolan/core';
 import { createGateway } from '@portolan/gateway';
-import { createRegistry, saveSnapshot } from '@portolan/registry';
+import { createProviderAggregator, createRegistry, saveSnapshot } from '@portolan/registry';
 import { MemoryStore, seededRandom, TurnableClock } from '@portolan/testing';
 import { readVersion } from '../../packages/server/src/cli/version.ts';
 import {
@@ -129,6 +129,11 @@ export async function askRunningParts(): Promise<RunningParts> {
   await noteMirror();
   await noteAccessLog();
   measureWorkers(metrics, { status: () => [] });
+  createProviderAggregator({}, { ...deps, registry });
+  createDockerProvider(
+    { ...config.docker, engine: { kind: 'unix', path: '/nonexistent' } },
+    { ...deps, resolve: () => Promise.reject(new Error('asked of nobody')) },
+  );
   const adapter = createRestAdapter(
     { version: readVersion() },
     {

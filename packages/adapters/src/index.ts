@@ -29,6 +29,16 @@ export {
   REST_BASE,
   type RestAdapterOptions,
 } from './protocols/rest/rest-adapter.ts';
+export type { ContainerBoard } from './providers/docker/container-board.ts';
+export type { ContainerReport } from './providers/docker/convert/report.ts';
+export {
+  createDockerProvider,
+  type DockerProvider,
+  type DockerProviderDeps,
+  type DockerProviderOptions,
+  type DockerView,
+} from './providers/docker/docker-provider.ts';
+export { parseEngineAddress } from './providers/docker/engine/engine-address.ts';
 export {
   createWebhookDispatcher,
   type WebhookDispatcher,

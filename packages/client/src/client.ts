@@ -4,6 +4,7 @@ import { canDialAgents, createAgentDialler } from './agent/dial-agent.ts';
 import { createStreamedInstances } from './agent/streamed-instances.ts';
 import { createApplyCall } from './calls/apply-calls.ts';
 import { type CallScope, createCaller, type StreamOptions } from './calls/caller.ts';
+import { createContainerCalls } from './calls/container-calls.ts';
 import { createInstanceCalls } from './calls/instance-calls.ts';
 import { createNamespaceCalls } from './calls/namespace-calls.ts';
 import { createPolicyCalls } from './calls/policy-calls.ts';
@@ -85,6 +86,8 @@ export function createClient(options: ClientOptions = {}, deps: Partial<ClientDe
     policies: createPolicyCalls(caller),
     /** Writes and deletes all of them in one commit, or none. */
     apply: createApplyCall(caller),
+    /** Containers of the Docker Engine that the registry follows. */
+    containers: createContainerCalls(caller),
     namespaces: createNamespaceCalls(caller),
     webhooks: createWebhookCalls(caller),
     snapshot: createSnapshotCalls(caller),

@@ -1,5 +1,6 @@
 export type { AgentSocket, DialAgent } from './agent/agent-socket.ts';
 export type { CallScope, IfRevision, StreamOptions } from './calls/caller.ts';
+export type { ContainerDocument, ContainersDocument } from './calls/container-calls.ts';
 export type { NamespaceDocument } from './calls/namespace-calls.ts';
 export type { RestoreMode } from './calls/snapshot-calls.ts';
 export {

@@ -59,6 +59,7 @@ export {
   type TcpProbeConfig,
   type TtlProbeConfig,
 } from './model/check.ts';
+export { CONDITION_STATES, type Condition, isWithdrawn } from './model/condition.ts';
 export {
   DURATION_EXPECTED,
   formatDuration,
@@ -167,7 +168,7 @@ export type {
   UpgradedConnection,
   UpgradedHandler,
 } from './ports/protocol-adapter.ts';
-export type { Provider, ProviderSnapshot } from './ports/provider.ts';
+export type { ProvidedInstance, Provider, ProviderSnapshot } from './ports/provider.ts';
 export type {
   BatchItem,
   CheckInput,

@@ -3,6 +3,12 @@ export {
   type RegistryOptions,
   type RegistryOptionsInput,
 } from './options/registry-options.ts';
+export {
+  type AggregatorDeps,
+  type AggregatorOptions,
+  createProviderAggregator,
+  type ProviderAggregator,
+} from './providers/aggregator.ts';
 export { createRegistry, type LocalRegistry, type RegistryDeps } from './registry.ts';
 export { type EmbeddedStoreOptions, openEmbeddedStore } from './store/embedded-store.ts';
 export {

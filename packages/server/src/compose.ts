@@ -10,6 +10,7 @@ import { startControl } from './parts/control-part.ts';
 import type { DataPlane } from './parts/data-plane.ts';
 import { firstDialPolicy, refreshDialPolicy } from './parts/dial-policy.ts';
 import { startDialects, startEdgeDialects } from './parts/dialects-part.ts';
+import type { DockerPart } from './parts/docker-part.ts';
 import { startMirror } from './parts/mirror-part.ts';
 import type { RegistryPart } from './parts/registry-part.ts';
 import { createReloader, type ReloadableParts } from './parts/reload.ts';
@@ -107,7 +108,13 @@ async function startParts(
     registry: () => part?.registry,
     gateway: () => gateway,
   });
-  part = await startRegistry(context, report, () => gateway);
+  let docker: DockerPart | undefined;
+  part = await startRegistry(
+    context,
+    report,
+    () => gateway,
+    () => docker?.board,
+  );
   // Closed again here, before the registry: what its port acknowledges has to be durable and seen.
   stack.push('control port', control.close);
   stopping.throwIfAborted();
@@ -120,6 +127,10 @@ async function startParts(
     throw new StartError('the registry refused what the configuration lists', {
       hints: refused.map(({ path, reason }) => `${path}: ${reason}`),
     });
+  }
+  if (config.docker.engine !== undefined) {
+    const { startDocker } = await import('./parts/docker-part.ts');
+    docker = await startDocker(context, part.registry);
   }
   const dialects = await startDialects(context, {
     registry: part.registry,

@@ -1,4 +1,5 @@
 import type {
+  Condition,
   ExplainedState,
   Labels,
   Problem,
@@ -138,6 +139,9 @@ export interface InstanceDocument {
     readonly remainingMs?: number;
   } | null;
   readonly checks: readonly CheckDocument[];
+  /** Provider that keeps it registered. */
+  readonly owner?: string;
+  readonly condition?: Condition;
   readonly registeredAt: string;
   readonly createRevision: number;
   readonly modifyRevision: number;

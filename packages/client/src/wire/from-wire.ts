@@ -1,5 +1,6 @@
 import {
   type CheckSpec,
+  CONDITION_STATES,
   type ExclusiveRole,
   type ExclusiveTerm,
   type Instance,
@@ -72,6 +73,8 @@ export function fromInstanceDocument(document: unknown, path = '$'): Instance {
   const lease = reader.optional('lease', () => reader.object('lease'));
   const exclusive = reader.optional('exclusive', () => reader.object('exclusive'));
   const status = reader.oneOf('status', STATUSES);
+  const owner = reader.optional('owner', () => reader.string('owner'));
+  const condition = reader.optional('condition', () => reader.object('condition'));
   return {
     id: reader.string('id'),
     service: {
@@ -104,6 +107,15 @@ export function fromInstanceDocument(document: unknown, path = '$'): Instance {
     checks: reader.optional('checks', () => reader.list('checks', fromCheckDocument)) ?? [],
     initialStatus: status,
     registeredAtMs: Date.parse(reader.string('registeredAt')),
+    ...(owner === undefined ? {} : { owner }),
+    ...(condition
+      ? {
+          condition: {
+            state: condition.oneOf('state', CONDITION_STATES),
+            reason: condition.string('reason'),
+          },
+        }
+      : {}),
     createRevision: reader.number('createRevision'),
     modifyRevision: reader.number('modifyRevision'),
   };

@@ -217,6 +217,7 @@ const route = objectOf<Route>({
   auth: optional(auth),
   balancer: optional(balancerNameShape),
   hash: optional(callerKeyShape),
+  owner: optional(textShape),
 });
 
 /** Reads a route as the model has it, whoever wrote it down. Throws a `ShapeError`. */

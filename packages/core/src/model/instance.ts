@@ -1,5 +1,6 @@
 import { isHostName } from '../network/ip-address.ts';
 import type { CheckSpec } from './check.ts';
+import type { Condition } from './condition.ts';
 import type { ExclusiveRole, ExclusiveTerm } from './exclusive.ts';
 import type { Intent } from './intent.ts';
 import type { LeaseSpec } from './lease.ts';
@@ -34,6 +35,10 @@ export interface Registration {
   readonly initialStatus: Status;
   /** Epoch milliseconds at which this id was first registered. */
   readonly registeredAtMs: number;
+  /** Provider that keeps it registered; absent: whoever registered it. */
+  readonly owner?: string;
+  /** Absent: nothing but checks and the operator keep it from requests. */
+  readonly condition?: Condition;
 }
 
 /** An instance as readers see it: the registration, the operator's intent and its present health. */

@@ -223,6 +223,8 @@ export interface Route {
   readonly balancer?: BalancerName;
   /** For ring-hash and maglev. */
   readonly hash?: CallerKey;
+  /** Provider that keeps it; absent: whoever wrote it. A write through the API takes it over. */
+  readonly owner?: string;
 }
 
 /** A stored route with the revision that wrote it. */

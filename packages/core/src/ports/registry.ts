@@ -1,5 +1,6 @@
 import type { RegistryError } from '../errors/registry-error.ts';
 import type { CheckSpec, CheckState } from '../model/check.ts';
+import type { Condition } from '../model/condition.ts';
 import type { ExclusiveTerm, ServiceSettings, StoredServiceSettings } from '../model/exclusive.ts';
 import type { Instance, InstanceRef, Labels } from '../model/instance.ts';
 import type { Intent, IntentPatch } from '../model/intent.ts';
@@ -43,6 +44,9 @@ export interface RegistrationInput {
    * settings say that it is not. Absent or false: whatever the service is.
    */
   readonly exclusive?: boolean;
+  /** Set by providers only: no dialect takes it from the network. */
+  readonly owner?: string;
+  readonly condition?: Condition;
 }
 
 /** A check whose open schedule fields take the registry's defaults. `script` only when `trusted`. */

@@ -259,6 +259,7 @@ export class ChangeApplier {
       address: facts.address,
       port: facts.port,
       registeredAtMs: facts.registeredAtMs,
+      condition: facts.condition,
       shape: facts.shape,
       createRevision: entry?.createRevision ?? before?.createRevision ?? 0,
       registrationRevision: entry?.modifyRevision ?? before?.registrationRevision ?? 0,

@@ -1,14 +1,17 @@
 import {
+  type Condition,
   type Entry,
   type ExclusiveRole,
   type Instance,
   type Intent,
   isHostName,
   isRoutableStatus,
+  isWithdrawn,
   type LeaseSpec,
   type Revision,
   type ServiceKey,
   type Status,
+  worstStatus,
 } from '@portolan/core';
 import { idOf } from '../codec/keys.ts';
 import type { RegistrationShape } from '../codec/registration-codec.ts';
@@ -37,6 +40,7 @@ export interface RecordParts {
   readonly address: string;
   readonly port: number;
   readonly registeredAtMs: number;
+  readonly condition?: Condition | undefined;
   readonly shape: SharedShape;
   readonly createRevision: Revision;
   readonly registrationRevision: Revision;
@@ -59,6 +63,7 @@ export class InstanceRecord {
   readonly address: string;
   readonly port: number;
   readonly registeredAtMs: number;
+  readonly condition: Condition | undefined;
   readonly shape: SharedShape;
   readonly status: Status;
   readonly routable: boolean;
@@ -73,19 +78,21 @@ export class InstanceRecord {
   #held: WeakRef<Instance> | undefined = undefined;
 
   constructor(parts: RecordParts) {
-    const { shape, stored, intent, exclusive } = parts;
+    const { condition, shape, stored, intent, exclusive } = parts;
     this.key = parts.key;
     this.service = parts.service;
     this.address = parts.address;
     this.port = parts.port;
     this.registeredAtMs = parts.registeredAtMs;
+    this.condition = condition;
     this.shape = shape;
-    this.status = stored?.status ?? shape.firstStatus;
+    this.status = stored?.status ?? worstStatus([shape.firstStatus, conditionStatus(condition)]);
     this.intent = intent;
     this.routable =
       (isRoutableStatus(this.status) || stored?.protected === true) &&
       intent.enabled &&
       intent.maintenance === undefined &&
+      !isWithdrawn(condition) &&
       exclusive?.role !== 'standby';
     this.stored = stored;
     this.exclusive = exclusive;
@@ -112,9 +119,9 @@ export class InstanceRecord {
     return this.stored?.protected ?? false;
   }
 
-  /** Whether losing it now would be a loss: what mass-loss protection counts. */
+  /** Whether losing it now would be a loss: what mass-loss protection counts. One that is leaving is none. */
   get isHealthy(): boolean {
-    return isRoutableStatus(this.status) && !this.protected;
+    return isRoutableStatus(this.status) && !this.protected && !isWithdrawn(this.condition);
   }
 
   /** Whether its address is a host name. */
@@ -143,7 +150,8 @@ export class InstanceRecord {
 }
 
 function toInstance(record: InstanceRecord): Instance {
-  const { shape, stored, intent, exclusive } = record;
+  const { condition, shape, stored, intent, exclusive } = record;
+  const { owner, lease } = shape;
   return {
     id: idOf(record.key),
     service: record.service,
@@ -152,13 +160,18 @@ function toInstance(record: InstanceRecord): Instance {
     tags: shape.tags,
     metadata: shape.metadata,
     weight: shape.weight,
-    ...(shape.lease === undefined ? undefined : { lease: shape.lease }),
+    ...(lease === undefined ? undefined : { lease }),
+    ...(owner === undefined ? undefined : { owner }),
+    ...(condition === undefined ? undefined : { condition }),
     checks: shape.checks,
     initialStatus: shape.initialStatus,
     registeredAtMs: record.registeredAtMs,
     labels: shape.labels,
     status: record.status,
-    statusReason: stored?.reason ?? firstReason(shape),
+    statusReason:
+      condition && isWithdrawn(condition)
+        ? condition.reason
+        : (stored?.reason ?? firstReason({ checks: shape.checks, condition })),
     intent,
     effectiveWeight: intent.weight ?? shape.weight,
     routable: record.routable,
@@ -169,6 +182,16 @@ function toInstance(record: InstanceRecord): Instance {
   };
 }
 
-export function firstReason({ checks }: Pick<RegistrationShape, 'checks'>): string {
+/** What a condition does to the status of its instance. */
+export function conditionStatus(condition: Condition | undefined): Status {
+  if (condition?.state === 'starting') return 'unknown';
+  return condition?.state === 'unhealthy' ? 'critical' : 'passing';
+}
+
+export function firstReason({
+  checks,
+  condition,
+}: Pick<RegistrationShape, 'checks'> & { readonly condition?: Condition | undefined }): string {
+  if (condition) return condition.reason;
   return checks.length === 0 ? 'as registered' : 'waiting for the first probe';
 }

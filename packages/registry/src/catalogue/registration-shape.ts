@@ -38,8 +38,8 @@ export class ShapeBook {
 
 /** The shape of a registration that is not in a catalogue. */
 export function shapeOf(registration: Registration): SharedShape {
-  const { tags, metadata, weight, lease, checks, initialStatus } = registration;
-  return toShared('', { tags, metadata, weight, lease, checks, initialStatus });
+  const { tags, metadata, weight, lease, checks, initialStatus, owner } = registration;
+  return toShared('', { tags, metadata, weight, lease, checks, initialStatus, owner });
 }
 
 function toShared(text: string, shape: RegistrationShape): SharedShape {

@@ -18,6 +18,8 @@ import { type CheckDeadline, CheckTask } from './check-task.ts';
 
 const TICK_MS = 10;
 const OUTPUT_LIMIT = 256;
+/** A new instance that does not answer yet is asked again after this long, then twice as long, up to its interval. */
+const FIRST_RETRY_MS = 100;
 
 export interface CheckSchedulerDeps {
   readonly clock: Clock;
@@ -136,7 +138,10 @@ export class CheckScheduler {
     else if (spread) {
       const window = Math.min(spec.intervalMs, this.#options.restartSpreadMs);
       task.baseMs = nowMs + this.#deps.random() * window;
-    } else task.baseMs = nowMs;
+    } else {
+      task.baseMs = nowMs;
+      task.starting = status === 'unknown';
+    }
     this.#noteCritical(task, status);
     this.#due.schedule(task, task.baseMs);
     return task;
@@ -228,6 +233,13 @@ export class CheckScheduler {
     const { clock, random } = this.#deps;
     const { intervalMs } = task.spec;
     const nowMs = clock.now();
+    const earlyMs = task.starting ? FIRST_RETRY_MS * 2 ** task.earlyTries++ : intervalMs;
+    if (earlyMs < intervalMs) {
+      task.baseMs = nowMs + earlyMs;
+      this.#due.schedule(task, task.baseMs);
+      return;
+    }
+    task.starting = false;
     task.baseMs += intervalMs;
     if (task.baseMs <= nowMs) {
       task.baseMs += Math.ceil((nowMs - task.baseMs) / intervalMs) * intervalMs;
@@ -244,8 +256,16 @@ export class CheckScheduler {
     limits: { readonly rise: number; readonly fall: number },
   ): void {
     const before = task.health.status;
-    task.health = reduceCheck(task.health, answer, limits);
     task.output = output.slice(0, OUTPUT_LIMIT);
+    if (answer !== 'critical') task.starting = false;
+    else if (task.starting) {
+      // The haste finds out earlier that it is there, not that it is not: one failure an interval counts.
+      const nowMs = this.#deps.clock.now();
+      const restMs = (1 - this.#options.jitterShare) * task.spec.intervalMs;
+      if (nowMs - task.countedMs < restMs) return;
+      task.countedMs = nowMs;
+    }
+    task.health = reduceCheck(task.health, answer, limits);
     const after = task.health.status;
     if (after === before) return;
     this.#noteCritical(task, after);

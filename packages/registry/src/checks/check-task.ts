@@ -19,6 +19,11 @@ export class CheckTask extends WheelNode {
   criticalSinceMs: number | undefined = undefined;
   /** Monotonic time the next probe is due at, without jitter. */
   baseMs = 0;
+  /** New, and without a good answer so far. */
+  starting = false;
+  earlyTries = 0;
+  /** When a failure was counted last while it was starting. */
+  countedMs = Number.NEGATIVE_INFINITY;
   running = false;
   queued = false;
   removed = false;

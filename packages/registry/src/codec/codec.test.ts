@@ -48,7 +48,13 @@ describe('stored values', () => {
     expect(JSON.stringify(back.metadata)).toBe('{"__proto__":"x"}');
     expect({ ...back, metadata: {} }).toEqual({ ...withoutId(registration), metadata: {} });
     const { service } = registration;
-    const other = { ...registration, service: { ...service, group: 'blue' }, metadata: {} };
+    const other: Registration = {
+      ...registration,
+      service: { ...service, group: 'blue' },
+      metadata: {},
+      owner: 'docker',
+      condition: { state: 'draining', reason: 'stopping' },
+    };
     expect(decoded(encodeRegistration(other))).toEqual(withoutId(other));
     const status = { status: 'warning', reason: 'r', protected: true, checks: { port: 'passing' } };
     expect(decodeStatus(encodeStatus(status as never))).toEqual(status);

@@ -1,5 +1,7 @@
 import {
   type CheckSpec,
+  CONDITION_STATES,
+  type Condition,
   DEFAULT_GROUP,
   type Labels,
   type LeaseSpec,
@@ -42,18 +44,21 @@ export interface RegistrationShape {
   readonly lease: LeaseSpec | undefined;
   readonly checks: readonly CheckSpec[];
   readonly initialStatus: Status;
+  readonly owner: string | undefined;
 }
 
 /** What tells an instance from others, and the text of its shape. */
 export interface RegistrationParts
   extends Pick<Registration, 'service' | 'address' | 'port' | 'registeredAtMs'> {
+  readonly condition: Condition | undefined;
   readonly shape: string;
 }
 
 export function encodeRegistration(registration: Registration): string {
-  const { service, address, port, registeredAtMs } = registration;
+  const { service, address, port, registeredAtMs, condition } = registration;
   const name = service.group === DEFAULT_GROUP ? service.name : [service.group, service.name];
-  const head = JSON.stringify([name, address, port, registeredAtMs]);
+  const told = condition === undefined ? [] : [[condition.state, condition.reason]];
+  const head = JSON.stringify([name, address, port, registeredAtMs, ...told]);
   return `${LAYOUT}${head.length} ${head}${encodeShape(registration)}`;
 }
 
@@ -64,6 +69,7 @@ function encodeShape({
   lease,
   checks,
   initialStatus,
+  owner,
 }: Registration): string {
   return JSON.stringify([
     weight,
@@ -72,6 +78,7 @@ function encodeShape({
     lease === undefined ? 0 : [PROFILES.indexOf(lease.profile), lease.heartbeatMs, lease.ttlMs],
     checks,
     STATUSES.indexOf(initialStatus),
+    ...(owner === undefined ? [] : [owner]),
   ]);
 }
 
@@ -81,21 +88,22 @@ export function decodeParts(key: string, value: string): RegistrationParts {
   const headAt = value.indexOf(' ', LAYOUT.length) + 1;
   const length = Number(value.slice(LAYOUT.length, headAt - 1));
   const fields = parseList(value.slice(headAt, headAt + length), 4);
-  const [service, address, port, at] = fields;
+  const [service, address, port, at, condition] = fields;
   const named = { service, address, port, at };
   return {
     service: serviceOf(fromRefKey(key).namespace, named),
     address: stringField(named, 'address'),
     port: numberField(named, 'port'),
     registeredAtMs: numberField(named, 'at'),
+    condition: condition === undefined ? undefined : conditionOf(condition),
     shape: value.slice(headAt + length),
   };
 }
 
 /** Throws `DamagedValue`. Empty lists and maps are shared. */
 export function decodeShape(text: string): RegistrationShape {
-  const [weight, tags, metadata, lease, checks, status] = parseList(text, 6);
-  const named = { weight, tags, metadata, checks };
+  const [weight, tags, metadata, lease, checks, status, owner] = parseList(text, 6);
+  const named = { weight, tags, metadata, checks, owner };
   const initialStatus = STATUSES[status as number];
   if (initialStatus === undefined) throw new DamagedValue('status is none that is known');
   return {
@@ -105,9 +113,11 @@ export function decodeShape(text: string): RegistrationShape {
     lease: lease === 0 ? undefined : leaseOf(lease),
     checks: sharedChecks(listField(named, 'checks')),
     initialStatus,
+    owner: owner === undefined ? undefined : stringField(named, 'owner'),
   };
 }
 
+/** Of so many parts, or one more. */
 function parseList(text: string, length: number): readonly unknown[] {
   let parsed: unknown;
   try {
@@ -115,15 +125,15 @@ function parseList(text: string, length: number): readonly unknown[] {
   } catch {
     throw new DamagedValue('not JSON');
   }
-  if (!Array.isArray(parsed) || parsed.length !== length) {
-    throw new DamagedValue(`not a list of ${length}`);
+  if (!Array.isArray(parsed) || parsed.length < length || parsed.length > length + 1) {
+    throw new DamagedValue(`not a list of ${length} or one more`);
   }
   return parsed;
 }
 
 function toParts(registration: Registration): RegistrationParts {
-  const { service, address, port, registeredAtMs } = registration;
-  return { service, address, port, registeredAtMs, shape: encodeShape(registration) };
+  const { service, address, port, registeredAtMs, condition } = registration;
+  return { service, address, port, registeredAtMs, condition, shape: encodeShape(registration) };
 }
 
 function serviceOf(namespace: string, fields: StoredObject): ServiceKey {
@@ -135,6 +145,15 @@ function serviceOf(namespace: string, fields: StoredObject): ServiceKey {
     throw new DamagedValue('service is no group and name');
   }
   return { namespace, group, name };
+}
+
+function conditionOf(value: unknown): Condition {
+  const [state, reason] = listField({ condition: value }, 'condition');
+  const named = { state, reason };
+  return {
+    state: oneOfField(named, 'state', CONDITION_STATES),
+    reason: stringField(named, 'reason'),
+  };
 }
 
 function leaseOf(value: unknown): LeaseSpec {

@@ -1,5 +1,5 @@
 import { type CheckState, type Status, worstStatus } from '@portolan/core';
-import { firstReason, type InstanceRecord } from '../catalogue/instance-record.ts';
+import { conditionStatus, firstReason, type InstanceRecord } from '../catalogue/instance-record.ts';
 import type { StoredStatus } from '../codec/status-codec.ts';
 
 /** What an instance's checks and reports say of it. */
@@ -9,8 +9,20 @@ export interface Health {
   readonly checks: Readonly<Record<string, Status>>;
 }
 
-/** Worst of the checks; without checks what the instance says of itself, else what it was registered with. */
+/** What its keeper knows, or what its checks say, whichever is worse. */
 export function judgeHealth(
+  record: Pick<InstanceRecord, 'instance' | 'stored'>,
+  states: readonly Pick<CheckState, 'id' | 'status'>[],
+): Health {
+  const health = judgeChecks(record, states);
+  const { condition } = record.instance;
+  const known = conditionStatus(condition);
+  if (!condition || worstStatus([known, health.status]) === health.status) return health;
+  return { ...health, status: known, reason: condition.reason };
+}
+
+/** Worst of the checks; without checks what the instance says of itself, else what it was registered with. */
+function judgeChecks(
   { instance, stored }: Pick<InstanceRecord, 'instance' | 'stored'>,
   states: readonly Pick<CheckState, 'id' | 'status'>[],
 ): Health {

@@ -1,4 +1,4 @@
-import type { DeregisterReason, Guard, Op } from '@portolan/core';
+import { type DeregisterReason, type Guard, isWithdrawn, type Op } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { InstanceRecord } from '../catalogue/instance-record.ts';
 import { recordGuards } from '../catalogue/record-guards.ts';
@@ -28,6 +28,7 @@ export interface HealthFacts {
 /** Whether it would leave the rotation if nobody kept it. */
 export function isLost(record: InstanceRecord, { leases, checks }: HealthFacts): boolean {
   if (leases.isSilent(record.key) || checks.isOverdue(record.key)) return true;
+  if (isWithdrawn(record.condition)) return false;
   return judgeHealth(record, checks.states(record.key)).status === 'critical';
 }
 

@@ -403,9 +403,15 @@ function busy(): RegistryError {
 /** The stored part of an instance. */
 export function toStored(instance: Instance): Registration {
   const { id, service, address, port, tags, metadata, weight, lease, checks } = instance;
-  const { initialStatus, registeredAtMs } = instance;
+  const { initialStatus, registeredAtMs, owner, condition } = instance;
   const base = { id, service, address, port, tags, metadata, weight, checks, initialStatus };
-  return { ...base, registeredAtMs, ...(lease === undefined ? {} : { lease }) };
+  return {
+    ...base,
+    registeredAtMs,
+    ...(lease === undefined ? {} : { lease }),
+    ...(owner === undefined ? {} : { owner }),
+    ...(condition === undefined ? {} : { condition }),
+  };
 }
 
 function removalOps(record: InstanceRecord, catalogue: Catalogue): Op[] {
@@ -427,6 +433,7 @@ function asRegistered({ key, registration, before }: Plan, revision: Revision): 
     address,
     port,
     registeredAtMs,
+    condition: registration.condition,
     shape: shapeOf(registration),
     createRevision: before?.createRevision ?? revision,
     registrationRevision: revision,

@@ -14,6 +14,9 @@ export function isSameRegistration(a: Comparable, b: Comparable): boolean {
     a.lease?.profile === b.lease?.profile &&
     a.lease?.ttlMs === b.lease?.ttlMs &&
     a.lease?.heartbeatMs === b.lease?.heartbeatMs &&
+    a.owner === b.owner &&
+    a.condition?.state === b.condition?.state &&
+    a.condition?.reason === b.condition?.reason &&
     isSameChecks(a.checks, b.checks)
   );
 }

@@ -102,6 +102,8 @@ export function toRegistration(
     ...(lease === undefined ? {} : { lease }),
     checks,
     initialStatus: input.initialStatus ?? (checks.length === 0 ? 'passing' : 'unknown'),
+    ...(input.owner === undefined ? {} : { owner: input.owner }),
+    ...(input.condition === undefined ? {} : { condition: input.condition }),
   };
 }
 

@@ -76,6 +76,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import('./commands/apply.ts')).addApply,
   },
   {
+    name: 'docker',
+    summary: 'list the containers of the Docker Engine, and explain their addresses',
+    load: async () => (await import('./commands/docker.ts')).addDocker,
+  },
+  {
     name: 'watch',
     summary: 'show changes as they happen',
     load: async () => (await import('./commands/watch.ts')).addWatch,

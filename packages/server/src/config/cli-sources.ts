@@ -12,6 +12,8 @@ export interface ConfigFlags {
   /** True where no address was given. */
   readonly dns?: string | true;
   readonly grpc?: string | true;
+  /** True without a value. */
+  readonly docker?: string | true;
   readonly set?: readonly string[];
 }
 
@@ -23,6 +25,7 @@ export const FLAGS = [
   { key: 'gateway', flag: '--gateway', path: ['gateway', 'listen'] },
   { key: 'workers', flag: '--workers', path: ['gateway', 'workers'] },
   { key: 'registry', flag: '--registry', path: ['gateway', 'registry'] },
+  { key: 'docker', flag: '--docker', path: ['docker', 'engine'] },
   { key: 'logLevel', flag: '--log-level', path: ['log', 'level'] },
   { key: 'dns', flag: '--dns', path: ['dialects', 'dns', 'listen'] },
   { key: 'grpc', flag: '--grpc', path: ['dialects', 'grpc', 'listen'] },
@@ -48,9 +51,13 @@ export function toConfigSources(
     const text = given[key];
     if (text === undefined) return [];
     const enables = SWITCHES[key];
+    if (text !== true) {
+      const on = enables === undefined ? [] : [{ flag, path: enables, text: 'true' }];
+      return [...on, { flag, path, text }];
+    }
+    // Without a value: what the configuration says, or what is found.
     return [
-      ...(enables === undefined ? [] : [{ flag, path: enables, text: 'true' }]),
-      ...(text === true ? [] : [{ flag, path, text }]),
+      enables === undefined ? { flag, path, text: 'auto' } : { flag, path: enables, text: 'true' },
     ];
   });
   return {

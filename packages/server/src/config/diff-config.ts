@@ -18,6 +18,7 @@ const READ_AT_START = [
   'gateway',
   'store',
   'dialects',
+  'docker',
   'registry.events',
   'registry.checks.maxConcurrent',
   'registry.checks.jitterShare',

@@ -95,7 +95,14 @@ export function configFiles(
 
 /** What no setting says wrong by itself. */
 function findContradictions(config: PortolanConfig, merged: ConfigNode): ConfigProblem[] {
-  if (config.role !== 'gateway' || config.gateway.registry !== undefined) return [];
+  if (config.role !== 'gateway') return [];
+  if (config.docker.engine !== undefined) {
+    const path = 'docker.engine';
+    const message =
+      'role gateway has no registry to bring containers into: give it to the registry';
+    return [{ origin: originAt(merged, ['docker', 'engine']), path, message }];
+  }
+  if (config.gateway.registry !== undefined) return [];
   const message = 'role gateway needs the registry to follow, as --registry http://HOST:8500';
   return [{ origin: originAt(merged, ['role']), path: 'gateway.registry', message }];
 }

@@ -1,8 +1,17 @@
-import { BALANCER_NAMES } from '@portolan/core';
+import { BALANCER_NAMES, parseIp } from '@portolan/core';
 import { z } from 'zod';
 import { dialects } from './dialects-schema.ts';
 import { listeners } from './listener-schema.ts';
-import { count, duration, httpUrl, listenAddress, network, share, size } from './value-types.ts';
+import {
+  count,
+  dockerEngine,
+  duration,
+  httpUrl,
+  listenAddress,
+  network,
+  share,
+  size,
+} from './value-types.ts';
 
 const words = (what: string) =>
   z.array(z.string({ error: `expected ${what}` }), { error: `expected a list of ${what}` });
@@ -179,6 +188,32 @@ const registry = z.strictObject({
   }),
 });
 
+const docker = z.strictObject({
+  /** Engine whose containers are registered: `unix://…`, `tcp://…`, `https://…`; `auto`: `DOCKER_HOST`, else the default socket. Absent: none. */
+  engine: dockerEngine.optional(),
+  /** Owner of what is registered; another one for each engine of registries that share a store. */
+  name: z
+    .string({ error: 'expected a name' })
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/, { error: 'expected a name' }),
+  /** Namespace of services whose labels name none. */
+  namespace: z.string({ error: 'expected a name' }).min(1, { error: 'expected a name' }),
+  /** Whether containers without any label are registered too. */
+  exposeByDefault: flag,
+  /** Networks to prefer, the first one first, where labels name none. */
+  networks: words('network names'),
+  /** Where the gateway is, as the engine sees it; `auto` finds out. */
+  gatewayOn: z.enum(['auto', 'host', 'container', 'elsewhere']),
+  /** Address at which the gateway reaches the engine's machine, for published ports and `network_mode: host`; absent: found. */
+  hostAddress: z
+    .string({ error: 'expected an IP address' })
+    .refine((text) => parseIp(text) !== undefined, { error: 'expected an IP address' })
+    .optional(),
+  /** Whether the services of a swarm are registered, where the engine manages one. */
+  swarm: flag,
+  /** How often all is compared with what the engine lists, in case an event was missed. */
+  resync: duration({ atLeastMs: 1_000 }),
+});
+
 /** A static registration or a route: read by the same code that reads the API's bodies. */
 const document = z.record(z.string(), z.unknown(), { error: 'expected fields as in the HTTP API' });
 
@@ -200,6 +235,7 @@ export const configSchema = z.strictObject({
       error: 'expected auto, true or false',
     }),
   }),
+  docker,
   checks: z.strictObject({
     /** Whether `services` below may use script checks. The API never may. */
     scripts: flag,

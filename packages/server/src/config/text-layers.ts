@@ -24,6 +24,7 @@ export const SHORT_VARIABLES: Readonly<Record<string, readonly string[]>> = {
   PORTOLAN_DATA_DIR: ['store', 'dataDir'],
   PORTOLAN_CONTROL: ['control', 'listen'],
   PORTOLAN_GATEWAY: ['gateway', 'listen'],
+  PORTOLAN_DOCKER: ['docker', 'engine'],
 };
 
 /** Read elsewhere: by the command line, the client, the HTTP engine, or to choose the file. */

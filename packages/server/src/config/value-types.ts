@@ -8,6 +8,7 @@ export interface ListenAddress {
   readonly port: number;
 }
 
+const ENGINE_EXPECTED = 'auto, off, unix:///PATH, tcp://HOST:PORT or https://HOST:PORT';
 const LISTEN_EXPECTED =
   'HOST:PORT such as "127.0.0.1:8500", "[::1]:8500" or ":8500" for every address';
 
@@ -67,6 +68,18 @@ export const httpUrl = parsed((text) => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   return url && /^https?:$/.test(url.protocol) ? url.href.replace(/\/$/, '') : undefined;
 }, 'a URL such as "http://127.0.0.1:8500"');
+
+/** A Docker Engine: `auto`, or where it answers; undefined: none. */
+export const dockerEngine = z
+  .union([z.string(), z.boolean()], { error: `expected ${ENGINE_EXPECTED}` })
+  .transform((value, context): string | undefined => {
+    const text = String(value).trim();
+    if (/^(?:auto|true|1|yes|on)$/i.test(text)) return 'auto';
+    if (/^(?:false|0|no|off)$/i.test(text)) return undefined;
+    if (/^(?:unix:\/\/)?\/.+$|^(?:tcp|https?):\/\/[^/\s]+\/?$/.test(text)) return text;
+    context.addIssue({ code: 'custom', message: `expected ${ENGINE_EXPECTED}` });
+    return z.NEVER;
+  });
 
 /** A duration in the file, milliseconds afterwards. */
 export function duration(limits: { readonly atLeastMs?: number } = {}) {

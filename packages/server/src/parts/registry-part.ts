@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import {
+  type ContainerBoard,
   createProbes,
   createRestAdapter,
   createWebhookDispatcher,
@@ -26,6 +27,7 @@ export async function startRegistry(
   context: ServerContext,
   status: () => object,
   explainer: () => RouteExplainer | undefined,
+  containers: () => ContainerBoard | undefined,
 ): Promise<RegistryPart> {
   const { config, clock, logger, stack } = context;
   const store = await openEmbeddedStore(
@@ -62,6 +64,7 @@ export async function startRegistry(
       status,
       snapshot: createSnapshotPort(store, { clock, logger }),
       explainer,
+      containers,
       webhookFailures: (id) => webhooks.failures(id),
     },
   );

@@ -17,6 +17,7 @@ import {
   type ServiceKey,
 } from '@portolan/core';
 import type { z } from 'zod';
+import type { ContainerBoard } from '../../providers/docker/container-board.ts';
 import { DEFAULT_BODY_LIMIT_BYTES, parseJsonBody } from '../body/json-body.ts';
 import type { WatcherBudget } from '../watching/watcher-budget.ts';
 import { type BodyCodec, requireValid } from './body/body-codec.ts';
@@ -54,6 +55,8 @@ export interface RestDeps {
   readonly snapshot?: SnapshotPort;
   /** The gateway of this process, once it is there. */
   readonly explainer?: () => RouteExplainer | undefined;
+  /** What a Docker Engine's containers came to; absent where none is followed. */
+  readonly containers?: () => ContainerBoard | undefined;
   /** Recent failures of one webhook, newest first. */
   readonly webhookFailures?: (id: string) => readonly WebhookFailure[];
 }

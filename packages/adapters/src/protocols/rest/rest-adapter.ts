@@ -12,6 +12,7 @@ import { toOpenApiDocument } from './openapi/openapi-document.ts';
 import type { Operation, RestContext, RestDeps } from './operation.ts';
 import { agentOperations } from './operations/agent.ts';
 import { applyOperations } from './operations/apply.ts';
+import { containerOperations } from './operations/containers.ts';
 import { eventOperations } from './operations/events.ts';
 import { heartbeatOperations } from './operations/heartbeats.ts';
 import { instanceOperations } from './operations/instances.ts';
@@ -72,6 +73,7 @@ export function createRestAdapter(
     ...policyOperations(context),
     ...applyOperations(context),
     ...routeExplanationOperations(context),
+    ...containerOperations(context),
     ...namespaceOperations(context),
     ...webhookOperations(context),
     ...(deps.snapshot ? snapshotOperations(deps.snapshot) : []),

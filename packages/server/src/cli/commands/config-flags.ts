@@ -22,6 +22,10 @@ export function addConfigFlags(command: Command): Command {
     .option('--workers <count>', 'processes that serve the gateway (default: 1, in this one)')
     .option('--dns [host:port]', 'answer DNS questions (default: 127.0.0.1:8600)')
     .option('--grpc [host:port]', 'serve the API over gRPC (default: 127.0.0.1:8502)')
+    .option(
+      '--docker [engine]',
+      'register the containers of a Docker Engine (default: DOCKER_HOST, else unix:///var/run/docker.sock)',
+    )
     .option('--log-level <level>', 'debug, info, warn, error or silent')
     .option(
       '--set <path=value>',

@@ -4,6 +4,7 @@ import { type AddressPolicy, NO_LOGGER, NO_METRICS } from '@portolan/core';
 import { createGateway } from '@portolan/gateway';
 import { createRegistry, type LocalRegistry } from '@portolan/registry';
 import { MemoryStore, seededRandom } from '@portolan/testing';
+import { CONTAINER_BOARD } from '../../compose/test-rest/container-board.ts';
 import { createControlListener } from '../../control/control-listener.ts';
 
 /** A registry on a control port of its own, with the product's parts but for its store, which is memory. */
@@ -49,6 +50,7 @@ export async function startSmallRegistry(port = 0): Promise<SmallRegistry> {
       ...shared,
       registry,
       explainer: () => gateway,
+      containers: () => CONTAINER_BOARD,
       status: () => ({ version: '0.0.0', role: 'both', revision: registry.revision }),
     },
   );

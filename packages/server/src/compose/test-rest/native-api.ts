@@ -20,6 +20,7 @@ import {
 import { type GoldenTarget, MemoryStore, seededRandom, TurnableClock } from '@portolan/testing';
 import { answer } from '../../control/answer.ts';
 import { createRouteTable } from '../../control/route-table.ts';
+import { CONTAINER_BOARD } from './container-board.ts';
 
 export interface NativeCall {
   readonly method: string;
@@ -101,6 +102,7 @@ export async function createNativeApi(options: NativeApiOptions = {}): Promise<N
         restore: (body, mode) => restoreSnapshot(store, () => chunks(body), { mode }),
       },
       explainer: () => gateway,
+      containers: () => CONTAINER_BOARD,
       webhookFailures: () => [],
     },
   );

@@ -37,6 +37,8 @@ export function toInstanceJson(instance: Instance) {
       ? { profile: lease.profile, heartbeatMs: lease.heartbeatMs, ttlMs: lease.ttlMs }
       : null,
     checks: instance.checks.map(toCheckJson),
+    ...(instance.owner === undefined ? undefined : { owner: instance.owner }),
+    ...(instance.condition === undefined ? undefined : { condition: instance.condition }),
     registeredAt: new Date(instance.registeredAtMs).toISOString(),
     createRevision: instance.createRevision,
     modifyRevision: instance.modifyRevision,

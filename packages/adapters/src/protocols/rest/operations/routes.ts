@@ -158,7 +158,8 @@ export function routeOperations(context: RestContext): Operation[] {
     for (let attempt = 1; ; attempt++) {
       const { key, route } = requireRoute(call);
       toGuard(condition, route);
-      const { createRevision: _created, modifyRevision, ...document } = route;
+      // Whose route it was before: from now on it is the caller's.
+      const { createRevision: _created, owner: _owner, modifyRevision, ...document } = route;
       const destinations = withWeights(route, weights);
       try {
         const changed: Route = { ...document, destinations };

@@ -1,3 +1,4 @@
+import { CONDITION_STATES } from '@portolan/core';
 import { z } from 'zod';
 import { problemAnswer } from './problem-schemas.ts';
 import { routeAnswer } from './route-answer.ts';
@@ -55,6 +56,9 @@ const instanceFields = {
     weight: z.int().nullable(),
     maintenance: z.strictObject({ reason: z.string() }).nullable(),
   }),
+  /** Provider that keeps it registered. */
+  owner: z.string().optional(),
+  condition: z.strictObject({ state: z.enum(CONDITION_STATES), reason: z.string() }).optional(),
   registeredAt: instant,
   createRevision: revision,
   modifyRevision: revision,

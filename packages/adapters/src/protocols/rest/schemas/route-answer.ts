@@ -157,6 +157,7 @@ export const routeAnswer = z
       .optional(),
     balancer: balancer.nullable(),
     hash: caller.optional(),
+    owner: z.string().optional(),
     createRevision: revision,
     modifyRevision: revision,
   })

@@ -1,0 +1,217 @@
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, mkdirSync, openSync, symlinkSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { eventually } from './eventually.ts';
+
+const run = promisify(execFile);
+
+/** The image that every test container is made of: BusyBox, and room for the machine's own libraries. */
+export const IMAGE = 'portolan-test/busybox:1';
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
+const NODE_FOLDER = dirname(process.execPath);
+
+/** Options of `docker run` with which a container has this Node as `/node/node`, and the repository. */
+export const WITH_NODE: readonly string[] = [
+  '-v',
+  '/usr:/usr:ro',
+  '-v',
+  `${NODE_FOLDER}:/node:ro`,
+  '-v',
+  `${REPOSITORY}:${REPOSITORY}:ro`,
+];
+
+/** A real Docker Engine of its own, on a private socket. */
+export interface DockerEngine {
+  /** `unix://…` */
+  readonly host: string;
+  readonly socketPath: string;
+  /** Runs `docker` with these arguments and gives what it printed; rejects with what it complained of. */
+  docker(...args: readonly string[]): Promise<string>;
+  /** Starts a container and gives its id. */
+  start(name: string, options: readonly string[], command: readonly string[]): Promise<string>;
+  /** Removes every container, service and network of the tests, and leaves the swarm. */
+  clear(): Promise<void>;
+  /** Stops the daemon, as an upgrade does, or kills it. */
+  stopDaemon(signal?: NodeJS.Signals): Promise<void>;
+  startDaemon(): Promise<void>;
+  dispose(): Promise<void>;
+}
+
+/** Why no engine can run here; undefined when one can. */
+export function whyNoEngine(): string | undefined {
+  if (process.platform !== 'linux') return 'it takes Linux';
+  if (process.getuid?.() !== 0) return 'starting dockerd takes root';
+  for (const [tool, from] of [
+    ['dockerd', 'docker.io'],
+    ['docker', 'docker.io'],
+    ['iptables', 'iptables'],
+  ] as const) {
+    try {
+      execFileSync('which', [tool], { stdio: 'ignore' });
+    } catch {
+      return `${tool} is not installed (apt-get install ${from})`;
+    }
+  }
+  return existsSync('/bin/busybox') ? undefined : 'busybox is not installed (busybox-static)';
+}
+
+let probed: Promise<string | undefined> | undefined;
+
+/** Whether an engine really starts here; says once why not. */
+export async function canRunEngine(what: string): Promise<boolean> {
+  probed ??= probe();
+  const reason = await probed;
+  if (reason !== undefined) process.stdout.write(`SKIPPED: ${what}: no Docker Engine: ${reason}\n`);
+  return reason === undefined;
+}
+
+async function probe(): Promise<string | undefined> {
+  const reason = whyNoEngine();
+  if (reason !== undefined) return reason;
+  try {
+    await (await startDockerEngine()).dispose();
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** What a daemon leaves mounted keeps its folder from being removed. */
+async function unmountBelow(folder: string): Promise<void> {
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8');
+  const paths = mounts.split('\n').flatMap((line) => line.split(' ')[4] ?? []);
+  for (const path of paths.filter((one) => one.startsWith(`${folder}/`)).reverse()) {
+    await run('umount', ['-l', path]).catch(() => undefined);
+  }
+}
+
+/** Starts dockerd with folders of its own and imports the image. */
+export async function startDockerEngine(): Promise<DockerEngine> {
+  const folder = await mkdtemp(join(tmpdir(), 'portolan-docker-'));
+  const socketPath = join(folder, 'docker.sock');
+  const host = `unix://${socketPath}`;
+  let daemon: ReturnType<typeof spawn> | undefined;
+
+  async function docker(...args: readonly string[]): Promise<string> {
+    try {
+      const { stdout } = await run('docker', ['-H', host, ...args], { maxBuffer: 64 * 1024 ** 2 });
+      return stdout.trim();
+    } catch (error) {
+      const { stderr } = error as { stderr?: string };
+      throw new Error(`docker ${args.join(' ')}: ${stderr ?? String(error)}`);
+    }
+  }
+
+  async function startDaemon(): Promise<void> {
+    const log = openSync(join(folder, 'log'), 'a');
+    daemon = spawn(
+      'dockerd',
+      [
+        `--data-root=${folder}/data`,
+        `--exec-root=${folder}/exec`,
+        `--pidfile=${folder}/pid`,
+        '--live-restore=false',
+        '-H',
+        host,
+      ],
+      { stdio: ['ignore', log, log], detached: true },
+    );
+    const started = daemon;
+    try {
+      await eventually(
+        async () => {
+          if (started.exitCode !== null) throw new Error(`dockerd ended with ${started.exitCode}`);
+          await docker('version');
+          return true;
+        },
+        30_000,
+        100,
+      );
+    } catch (error) {
+      const said = await readFile(join(folder, 'log'), 'utf8');
+      await stopDaemon('SIGKILL');
+      throw new Error(`dockerd does not start: ${said.trim().split('\n').at(-1)}`, {
+        cause: error,
+      });
+    }
+  }
+
+  async function stopDaemon(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    const ending = daemon;
+    daemon = undefined;
+    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return;
+    const exit = once(ending, 'exit');
+    ending.kill(signal);
+    const late = setTimeout(() => ending.kill('SIGKILL'), 20_000);
+    await exit;
+    clearTimeout(late);
+  }
+
+  async function importImage(): Promise<void> {
+    const root = join(folder, 'image');
+    for (const path of ['bin', 'tmp', 'www', 'usr', 'node']) {
+      mkdirSync(join(root, path), { recursive: true });
+    }
+    // Where the machine's libraries are mounted, programs look for them.
+    symlinkSync('usr/lib', join(root, 'lib'));
+    symlinkSync('usr/lib64', join(root, 'lib64'));
+    copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
+    for (const name of [
+      'sh',
+      'httpd',
+      'sleep',
+      'ls',
+      'cat',
+      'wget',
+      'hostname',
+      'kill',
+      'rm',
+      'touch',
+    ]) {
+      symlinkSync('busybox', join(root, 'bin', name));
+    }
+    const archive = join(folder, 'image.tar');
+    await run('tar', ['-C', root, '-cf', archive, '.']);
+    await docker('import', archive, IMAGE);
+    await rm(archive);
+    await rm(root, { recursive: true });
+  }
+
+  async function clear(): Promise<void> {
+    await docker('swarm', 'leave', '--force').catch(() => undefined);
+    const ids = await docker('ps', '-aq');
+    if (ids !== '') await docker('rm', '-f', '-v', ...ids.split('\n'));
+    await docker('network', 'prune', '-f');
+  }
+
+  const engine: DockerEngine = {
+    host,
+    socketPath,
+    docker,
+    start: (name, options, command) =>
+      docker('run', '-d', '--name', name, ...options, IMAGE, ...command),
+    clear,
+    stopDaemon,
+    startDaemon,
+    async dispose() {
+      await clear().catch(() => undefined);
+      await stopDaemon();
+      await unmountBelow(folder);
+      await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    },
+  };
+  try {
+    await startDaemon();
+    await importImage();
+    return engine;
+  } catch (error) {
+    await engine.dispose().catch(() => undefined);
+    throw error;
+  }
+}
