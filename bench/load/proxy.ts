@@ -1,6 +1,6 @@
 /**
  * The data-plane table: the gateway beside nginx, HAProxy and the Node proxies, each pinned to CPU 0 with upstreams
- * and load on CPU 1, in one run. Needs nginx, haproxy, wrk and taskset (Debian's packages); says so when they are missing.
+ * and load on CPU 1, in one run; for small answers also without the native transport. Needs nginx, haproxy, wrk and taskset (Debian's packages); says so when they are missing.
  *
  *   node bench/load/proxy.ts [--rounds 3] [--seconds 3] [--connections 32]
  */
@@ -22,6 +22,7 @@ const seconds = option('seconds', 3);
 const connections = option('connections', 32);
 const rig = await startProxyRig();
 const server = await startServer();
+const withoutNative = await startServer({ env: { PORTOLAN_NATIVE_TRANSPORT: 'off' } });
 const rows: Row[] = [];
 
 const say = (name: string, sample: Sample | undefined): string =>
@@ -32,15 +33,18 @@ const sayAll = (samples: Record<string, Sample>): string =>
     .join(', ');
 
 try {
-  for (const port of rig.upstreamPorts) {
-    const body = { service: 'bench', address: '127.0.0.1', port, lease: 'none' };
-    await send(`${server.control}/register`, 'POST', body);
+  for (const { control } of [server, withoutNative]) {
+    for (const port of rig.upstreamPorts) {
+      const body = { service: 'bench', address: '127.0.0.1', port, lease: 'none' };
+      await send(`${control}/register`, 'POST', body);
+    }
+    await send(`${control}/api/v1/routes/bench`, 'PUT', { to: [{ service: 'bench' }] });
   }
-  await send(`${server.control}/api/v1/routes/bench`, 'PUT', { to: [{ service: 'bench' }] });
   const natives = await rig.startNatives();
   const gateway: Target = { origin: server.gateway, ...pidOf(server.child) };
+  const nodeNet: Target = { origin: withoutNative.gateway, ...pidOf(withoutNative.child) };
   const work = { path: '/', connections, rounds, seconds };
-  await rig.compare({ gateway }, { ...work, rounds: 1 });
+  await rig.compare({ gateway, nodeNet }, { ...work, rounds: 1 });
 
   for (const [what, over, small] of [
     [`64 B answers, ${connections} keep-alive connections`, {}, true],
@@ -50,7 +54,8 @@ try {
     ['64 KiB request bodies', { path: '/upload', bodyBytes: 65_536 }, false],
     ['1 MiB request bodies', { path: '/upload', bodyBytes: 1_048_576, connections: 8 }, false],
   ] as const) {
-    const all = await rig.compare({ ...natives, gateway }, { ...work, ...over });
+    const targets = { ...natives, gateway, ...(small ? { 'over node:net': nodeNet } : {}) };
+    const all = await rig.compare(targets, { ...work, ...over });
     const own = all.gateway as Sample;
     const ratio = (name: string): number => own.perSecond / (all[name]?.perSecond ?? Number.NaN);
     const cpu = (all.nginx?.cpuMicros ?? Number.NaN) / own.cpuMicros;
@@ -88,6 +93,7 @@ try {
   });
 } finally {
   await server.dispose();
+  await withoutNative.dispose();
   await rig.dispose();
 }
 progress('');

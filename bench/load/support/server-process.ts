@@ -24,7 +24,12 @@ export interface ServerUnderTest {
 
 /** Starts the built server pinned to CPU 0 (the load runs on the others). */
 export async function startServer(
-  options: { dataDir?: string; args?: readonly string[]; pin?: boolean } = {},
+  options: {
+    dataDir?: string;
+    args?: readonly string[];
+    pin?: boolean;
+    env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<ServerUnderTest> {
   const dataDir = options.dataDir ?? (await mkdtemp(join(tmpdir(), 'portolan-bench-')));
   const listen = ['--control', '127.0.0.1:0', '--gateway', '127.0.0.1:0'];
@@ -43,6 +48,7 @@ export async function startServer(
   const child = spawn(pinned[0] as string, pinned.slice(1), {
     stdio: ['ignore', 'pipe', 'ignore'],
     cwd: dataDir,
+    env: { ...process.env, ...options.env },
   });
   let text = '';
   await new Promise<void>((resolve, reject) => {

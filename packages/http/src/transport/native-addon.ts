@@ -33,6 +33,8 @@ interface Addon {
   ): NativeTransport;
 }
 
+const OFF = /^(off|false|no|0)$/i;
+
 /** The transport, or why there is none. */
 export type LoadedTransport =
   | { readonly transport: NativeTransport }
@@ -44,7 +46,9 @@ export function loadNativeTransport(
   onRows: (rows: number) => void,
   setting = process.env.PORTOLAN_NATIVE_TRANSPORT,
 ): LoadedTransport {
-  if (setting === 'off') return { reason: 'switched off by PORTOLAN_NATIVE_TRANSPORT' };
+  if (setting !== undefined && OFF.test(setting)) {
+    return { reason: 'switched off by PORTOLAN_NATIVE_TRANSPORT' };
+  }
   const file = `../../dist/native/transport-${process.platform}-${process.arch}.node`;
   try {
     const addon = createRequire(import.meta.url)(

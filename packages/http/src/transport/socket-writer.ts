@@ -21,8 +21,12 @@ interface WithHandle {
   readonly _handle?: Partial<TcpHandle> | null;
 }
 
-/** The class of requests that handles take; learnt from the first write of this process, since nothing public names it. */
+/**
+ * The class of requests that handles take; learnt from the first write of this process, since nothing public names it. Newer
+ * runtimes make none for a write that is taken at once: there the stream's way is the only one.
+ */
 let RequestClass: (new () => WriteRequest) | undefined;
+let learnt = false;
 /** Used for every write that the kernel takes at once; one that it does not take keeps it. */
 let request: WriteRequest | undefined;
 
@@ -165,7 +169,7 @@ export class SocketWriter {
     }
     const handle = (socket as unknown as WithHandle)._handle;
     if (!isTcpHandle(handle)) return undefined;
-    if (RequestClass === undefined) learnRequestClass(handle);
+    if (!learnt) learnRequestClass(handle);
     return handle;
   }
 
@@ -207,14 +211,15 @@ function isTcpHandle(handle: Partial<TcpHandle> | null | undefined): handle is T
 /** Has the next write of the handle, which the stream makes, tell the class of its request. */
 function learnRequestClass(handle: TcpHandle): void {
   const own = handle.writeLatin1String;
-  handle.writeLatin1String = (made, text) => {
+  handle.writeLatin1String = (made: WriteRequest | null, text) => {
     handle.writeLatin1String = own;
-    const madeBy = made.constructor;
-    if (madeBy.name === 'WriteWrap') {
+    learnt = true;
+    const madeBy = made?.constructor;
+    if (madeBy?.name === 'WriteWrap') {
       RequestClass = madeBy as new () => WriteRequest;
       request = newRequest();
     }
-    return own.call(handle, made, text);
+    return own.call(handle, made as WriteRequest, text);
   };
 }
 
