@@ -157,6 +157,9 @@ describe.runIf(await canRunEngine('e2e/docker labels'))('labels of containers', 
     );
     expect(told).toContain('label portolan.routes is none of those there are');
     expect(await instancesOf(portolan)).toEqual([]);
+    // Held against the API document.
+    const listed = await call(portolan.control, 'GET', '/api/v1/docker/containers');
+    expect(listed.body).toMatchObject({ connected: true, gateway: { on: 'host' } });
     const unknown = await runPortolan([
       'docker',
       'explain',

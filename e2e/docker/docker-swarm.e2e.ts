@@ -128,65 +128,68 @@ describe.runIf(await canRunEngine('e2e/docker swarm'))('services of a swarm', ()
     await routable(portolan, 'api', 2, 60_000);
   });
 
-  test('cost no request when they are updated one task after the other', async () => {
-    const { options, command } = gracefulService('v1');
-    const create = async (): Promise<string> => {
-      const mounts = options.flatMap((option, at) => {
-        if (option !== '-v') return [];
-        const [source, target] = (options[at + 1] ?? '').split(':');
-        return ['--mount', `type=bind,source=${source},target=${target},readonly`];
-      });
-      return engine.docker(
-        'service',
-        'create',
-        '-d',
-        '--no-resolve-image',
-        '--name',
-        'api',
-        '--network',
-        'mesh',
-        '--replicas',
-        '3',
-        '--label',
-        'portolan.port=80',
-        '--env',
-        'NAME=v1',
-        '--update-order',
-        'start-first',
-        '--update-delay',
-        '1s',
-        ...mounts,
-        IMAGE,
-        ...command,
-      );
-    };
-    await create();
-    portolan = await startWithDocker(engine);
-    await routable(portolan, 'api', 3, 30_000);
-    const load = startSteadyLoad(`${portolan.gateway}/api/`, { lanes: 8 });
-    await engine.docker('service', 'update', '-d', '--env-add', 'NAME=v2', 'api');
-    await eventually(
-      async () => {
-        const state = await engine.docker(
+  test.each(['start-first', 'stop-first'])(
+    'cost no request when they are updated one task after the other, %s',
+    async (order) => {
+      const { options, command } = gracefulService('v1');
+      const create = async (): Promise<string> => {
+        const mounts = options.flatMap((option, at) => {
+          if (option !== '-v') return [];
+          const [source, target] = (options[at + 1] ?? '').split(':');
+          return ['--mount', `type=bind,source=${source},target=${target},readonly`];
+        });
+        return engine.docker(
           'service',
-          'inspect',
-          '-f',
-          '{{.UpdateStatus.State}}',
+          'create',
+          '-d',
+          '--no-resolve-image',
+          '--name',
           'api',
+          '--network',
+          'mesh',
+          '--replicas',
+          '3',
+          '--label',
+          'portolan.port=80',
+          '--env',
+          'NAME=v1',
+          '--update-order',
+          order,
+          '--update-delay',
+          '1s',
+          ...mounts,
+          IMAGE,
+          ...command,
         );
-        return state === 'completed' ? true : undefined;
-      },
-      90_000,
-      200,
-    );
-    await new Promise((resolve) => setTimeout(resolve, 1_000));
-    const tally = await load.stop();
-    expect(tally.failures).toEqual([]);
-    expect(tally.failed).toBe(0);
-    expect([...tally.servedBy.keys()].sort()).toEqual(['v1', 'v2']);
-    expect((await get(portolan, '/api/')).text).toBe('v2');
-    await routable(portolan, 'api', 3);
-  });
+      };
+      await create();
+      portolan = await startWithDocker(engine);
+      await routable(portolan, 'api', 3, 30_000);
+      const load = startSteadyLoad(`${portolan.gateway}/api/`, { lanes: 8 });
+      await engine.docker('service', 'update', '-d', '--env-add', 'NAME=v2', 'api');
+      await eventually(
+        async () => {
+          const state = await engine.docker(
+            'service',
+            'inspect',
+            '-f',
+            '{{.UpdateStatus.State}}',
+            'api',
+          );
+          return state === 'completed' ? true : undefined;
+        },
+        90_000,
+        200,
+      );
+      await new Promise((resolve) => setTimeout(resolve, 1_000));
+      const tally = await load.stop();
+      expect(tally.failures).toEqual([]);
+      expect(tally.failed).toBe(0);
+      expect([...tally.servedBy.keys()].sort()).toEqual(['v1', 'v2']);
+      expect((await get(portolan, '/api/')).text).toBe('v2');
+      await routable(portolan, 'api', 3);
+    },
+  );
 
   test('leave a node that is drained before their tasks end', async () => {
     await create(

@@ -1,7 +1,8 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, existsSync, mkdirSync, openSync, symlinkSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,6 +14,7 @@ const run = promisify(execFile);
 /** The image that every test container is made of: BusyBox, and room for the machine's own libraries. */
 export const IMAGE = 'portolan-test/busybox:1';
 
+const TURN_LIMIT_MS = 900_000;
 const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 const NODE_FOLDER = dirname(process.execPath);
 
@@ -61,6 +63,35 @@ export function whyNoEngine(): string | undefined {
   return existsSync('/bin/busybox') ? undefined : 'busybox is not installed (busybox-static)';
 }
 
+let turn: Promise<void> | undefined;
+
+/** Engines share docker0 and iptables' chains: one process at a time has one. A socket without a file ends with its process. */
+function takeTurn(): Promise<void> {
+  turn ??= (async () => {
+    for (const endMs = performance.now() + TURN_LIMIT_MS; ; ) {
+      const server = createServer();
+      const taken = await new Promise<boolean>((resolve) => {
+        server.once('error', () => resolve(false));
+        server.listen('\0portolan-docker-engine', () => resolve(true));
+      });
+      server.unref();
+      if (taken) return;
+      if (performance.now() > endMs) throw new Error('another process keeps its engine running');
+      await new Promise((resolve) => setTimeout(resolve, 500));
+    }
+  })();
+  return turn;
+}
+
+/** A daemon of somebody else would lose the rules of its published ports to ours. */
+async function findOtherDaemon(): Promise<string | undefined> {
+  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
+    const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
+    if (name.trim() === 'dockerd') return pid;
+  }
+  return undefined;
+}
+
 let probed: Promise<string | undefined> | undefined;
 
 /** Whether an engine really starts here; says once why not. */
@@ -75,6 +106,11 @@ async function probe(): Promise<string | undefined> {
   const reason = whyNoEngine();
   if (reason !== undefined) return reason;
   try {
+    await takeTurn();
+    const other = await findOtherDaemon();
+    if (other !== undefined) {
+      return `another dockerd runs here (process ${other}), whose iptables rules a second one would flush`;
+    }
     await (await startDockerEngine()).dispose();
     return undefined;
   } catch (error) {
@@ -93,6 +129,7 @@ async function unmountBelow(folder: string): Promise<void> {
 
 /** Starts dockerd with folders of its own and imports the image. */
 export async function startDockerEngine(): Promise<DockerEngine> {
+  await takeTurn();
   const folder = await mkdtemp(join(tmpdir(), 'portolan-docker-'));
   const socketPath = join(folder, 'docker.sock');
   const host = `unix://${socketPath}`;

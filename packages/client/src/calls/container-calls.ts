@@ -28,6 +28,8 @@ export interface ContainersDocument {
   readonly engine: string;
   readonly apiVersion: string;
   readonly connected: boolean;
+  /** Why it is not. */
+  readonly problem: string | null;
   readonly gateway: {
     readonly on: 'host' | 'container' | 'elsewhere';
     readonly why: string;

@@ -1,12 +1,13 @@
-import type {
-  AddressPolicy,
-  Clock,
-  Logger,
-  Metrics,
-  Provider,
-  ProviderSnapshot,
-  Random,
-  TimerHandle,
+import {
+  type AddressPolicy,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type Provider,
+  type ProviderSnapshot,
+  parseIp,
+  type Random,
+  type TimerHandle,
 } from '@portolan/core';
 import {
   findGatewayPlace,
@@ -61,6 +62,8 @@ export interface DockerView {
   readonly apiVersion: string;
   /** Whether the engine is followed now. */
   readonly connected: boolean;
+  /** Why it is not, as of the last try. */
+  readonly problem?: string;
   readonly place?: GatewayPlace;
   readonly containers: readonly ContainerReport[];
 }
@@ -69,7 +72,7 @@ export interface DockerProvider extends Provider {
   view(): DockerView;
 }
 
-const DEFAULT_WATCH: WatchOptions = {
+const DEFAULT_WATCH: Omit<WatchOptions, 'swarm'> = {
   coalesceMs: 50,
   resyncMs: 45_000,
   idleMs: 30_000,
@@ -102,6 +105,8 @@ export function createDockerProvider(
   let place: GatewayPlace | undefined;
   let apiVersion = '';
   let connected = false;
+  let problem: string | undefined;
+  let engineIp: string | undefined;
   let later: TimerHandle | undefined;
 
   deps.metrics.onCollect(() => {
@@ -123,6 +128,7 @@ export function createDockerProvider(
       containers: state.containers,
       networks: state.networks,
       internalHosts,
+      engineIp,
     });
     const swarm = options.swarm ? state.swarm : undefined;
     const assembly = assemble(
@@ -158,21 +164,28 @@ export function createDockerProvider(
     }
   }
 
+  /** Names are looked up before each connection: a host may come back at another address. */
+  async function lookUpHosts(): Promise<void> {
+    const lookUp = (host: string) => deps.resolve(host).catch(() => '');
+    const found = await Promise.all(INTERNAL_HOSTS.map(lookUp));
+    internalHosts = found.filter((address) => address !== '');
+    if (options.engine.kind !== 'tcp' || parseIp(options.engine.host)) return;
+    engineIp = (await lookUp(options.engine.host)) || engineIp;
+  }
+
   return {
     name: options.name,
     view: () => ({
       engine: formatEngineAddress(options.engine),
       apiVersion,
       connected,
+      ...(problem === undefined ? {} : { problem }),
       ...(place === undefined ? {} : { place }),
       containers: reports,
     }),
     async run(publish, signal) {
       const source = deps.source ?? createApiSource(createEngineClient(options.engine));
-      const found = await Promise.all(
-        INTERNAL_HOSTS.map((host) => deps.resolve(host).catch(() => '')),
-      );
-      internalHosts = found.filter((address) => address !== '');
+      await lookUpHosts();
       const onState = (state: EngineState): void => {
         publish(convert(state));
         later?.cancel();
@@ -183,7 +196,11 @@ export function createDockerProvider(
         }
       };
       try {
-        const watch = { ...DEFAULT_WATCH, ...options.watch };
+        const watch = { ...DEFAULT_WATCH, swarm: options.swarm, ...options.watch };
+        const onAway = (reason: string): void => {
+          problem = reason;
+          void lookUpHosts();
+        };
         const told: typeof metrics = {
           ...metrics,
           synced(nowMs) {
@@ -191,6 +208,7 @@ export function createDockerProvider(
               logger.info({ engine: formatEngineAddress(options.engine) }, 'following Docker');
             }
             connected = true;
+            problem = undefined;
             metrics.synced(nowMs);
           },
           lost(nowMs) {
@@ -198,7 +216,7 @@ export function createDockerProvider(
             metrics.lost(nowMs);
           },
         };
-        await watchEngine(watch, { ...deps, source, metrics: told, onState }, signal);
+        await watchEngine(watch, { ...deps, source, metrics: told, onAway, onState }, signal);
       } finally {
         later?.cancel();
         await source.close();

@@ -34,14 +34,16 @@ export function addDocker(program: Command, context: CliContext): void {
           name: ({ name }) => name,
           whenEmpty: told.connected
             ? 'No container asks to be registered; `portolan docker ps --all` lists the others.'
-            : `The Docker Engine at ${told.engine} does not answer, and nothing is known of it yet.`,
+            : `${told.engine} does not answer, and nothing is known of it yet: ${told.problem ?? ''}`,
           columns: COLUMNS,
         },
         command,
         context,
       );
       if (!told.connected && containers.length > 0) {
-        context.stderr.write(`${told.engine} does not answer: this is what it last said.\n`);
+        context.stderr.write(
+          `${told.engine} does not answer (${told.problem ?? ''}): this is what it last said.\n`,
+        );
       }
     });
 

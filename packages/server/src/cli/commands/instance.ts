@@ -98,6 +98,7 @@ function describe(instance: InstanceDocument, command: Command, context: CliCont
     ['Weight', String(instance.effectiveWeight)],
     ['Lease', lease ? describeLease(lease) : 'none'],
     ['Labels', pairs(instance.labels)],
+    ...(instance.owner === undefined ? [] : [['Kept by', `provider ${instance.owner}`] as const]),
     ['Registered', instance.registeredAt],
     ['Revision', String(instance.modifyRevision)],
     ...instance.checks.map((check): readonly [string, string] => [

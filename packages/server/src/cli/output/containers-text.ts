@@ -4,7 +4,9 @@ import { toPrintable } from './printable.ts';
 
 /** An explanation of containers for people, in the order in which it was decided. */
 export function containersText(told: ContainersDocument): string {
-  const away = told.connected ? '' : ', which does not answer: this is what it last said';
+  const away = told.connected
+    ? ''
+    : `, which does not answer (${told.problem ?? ''}): this is what it last said`;
   const lines = [
     `engine ${told.engine} (API ${told.apiVersion})${away}`,
     ...(told.gateway ? [`gateway on ${told.gateway.on}: ${told.gateway.why}`] : []),

@@ -21,11 +21,12 @@ export function toContainerJson(board: ContainerBoard, reports: readonly Contain
   };
 }
 
-function toEngineJson({ engine, apiVersion, connected, place }: DockerView) {
+function toEngineJson({ engine, apiVersion, connected, problem, place }: DockerView) {
   return {
     engine,
     apiVersion,
     connected,
+    problem: problem ?? null,
     gateway: place
       ? { on: place.kind, why: place.why, hostAddresses: [...place.hostAddresses] }
       : null,
@@ -33,21 +34,25 @@ function toEngineJson({ engine, apiVersion, connected, place }: DockerView) {
 }
 
 function toReportJson(report: ContainerReport, refusals: ReadonlyMap<string, string>) {
-  const refused = [...refusals].flatMap(([what, reason]) =>
-    report.services.some(
-      ({ instanceId }) => instanceId !== '' && what.endsWith(`/${instanceId}`),
-    ) || report.routes.some((name) => what.startsWith('route ') && what.endsWith(`/${name}`))
-      ? [reason]
-      : [],
-  );
+  const refusalOf = (name: string, isRoute: boolean): string[] =>
+    [...refusals].flatMap(([what, reason]) =>
+      name !== '' && what.endsWith(`/${name}`) && what.startsWith('route ') === isRoute
+        ? [reason]
+        : [],
+    );
+  const refused = report.services.flatMap(({ instanceId }) => refusalOf(instanceId, false));
+  const notTaken =
+    report.standing === 'registered' &&
+    refused.length > 0 &&
+    refused.length === report.services.filter(({ choice }) => choice.chosen).length;
   return {
     kind: report.kind,
     id: report.id,
     name: report.name,
     image: report.image,
     state: report.state,
-    standing: report.standing,
-    reason: report.reason,
+    standing: notTaken ? ('unroutable' as const) : report.standing,
+    reason: notTaken ? refused.join('; ') : report.reason,
     exposedBy: report.exposedBy,
     services: report.services.map(({ service, instanceId, portRule, choice }) => ({
       service,
@@ -60,6 +65,10 @@ function toReportJson(report: ContainerReport, refusals: ReadonlyMap<string, str
       passedOver: choice.passedOver,
     })),
     routes: report.routes,
-    notes: [...report.notes, ...refused],
+    notes: [
+      ...report.notes,
+      ...(notTaken ? [] : refused),
+      ...report.routes.flatMap((name) => refusalOf(name, true)),
+    ],
   };
 }

@@ -4,6 +4,8 @@ const engine = {
   engine: z.string(),
   apiVersion: z.string(),
   connected: z.boolean(),
+  /** Why it is not. */
+  problem: z.string().nullable(),
   gateway: z
     .strictObject({
       on: z.enum(['host', 'container', 'elsewhere']),

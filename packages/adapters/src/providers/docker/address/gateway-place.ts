@@ -35,6 +35,8 @@ export interface PlaceInput {
   readonly networks: readonly NetworkFacts[];
   /** What `host.docker.internal` and the like resolve to here. */
   readonly internalHosts: readonly string[];
+  /** Address of the engine's host, where it is reached by a name. */
+  readonly engineIp?: string | undefined;
 }
 
 /** Where the gateway is. Asked again at each snapshot: networks come and go. */
@@ -65,7 +67,7 @@ export function findGatewayPlace(input: PlaceInput): GatewayPlace {
     return {
       kind: 'elsewhere',
       networkIds: new Set(),
-      hostAddresses: found.length > 0 ? found : [remote ?? '127.0.0.1'],
+      hostAddresses: found.length > 0 ? found : [input.engineIp ?? remote ?? '127.0.0.1'],
       why: facts.hidden
         ? 'the engine keeps its networks from its machine (Docker Desktop or rootless)'
         : setting === 'elsewhere'

@@ -51,7 +51,8 @@ export class EngineConnection {
     try {
       const { source, clock } = this.#deps;
       const facts = await this.#scope.ask((inner) => source.connect(inner));
-      this.#state.facts = facts;
+      const { swarm, ...others } = facts;
+      this.#state.facts = this.#options.swarm && swarm ? facts : others;
       const stream = source.events(this.#since, this.#scope.signal);
       this.#lastHeardMs = clock.now();
       reading = this.#read(stream.events).then(
@@ -275,14 +276,28 @@ export class EngineConnection {
   /** Asks for tasks soon, and then often for a while: an update goes on without events. */
   #hastenSwarm(): void {
     const { clock } = this.#deps;
+    const { coalesceMs } = this.#options;
     if (!this.#state.facts?.swarm) {
-      // It became a manager: that is found out by connecting.
-      this.again = true;
-      this.#scope.end();
+      if (this.#options.swarm) this.#scope.arm('manager', coalesceMs, () => this.#lookForSwarm());
       return;
     }
     this.#swarmBusyUntilMs = clock.now() + 10 * this.#options.swarmBusyPollMs;
-    this.#armSwarm(this.#options.coalesceMs);
+    this.#armSwarm(coalesceMs);
+  }
+
+  /** It may have become a manager: then it is asked for other things, from the start. */
+  #lookForSwarm(): void {
+    const { source } = this.#deps;
+    this.#scope
+      .ask((signal) => source.connect(signal))
+      .then(
+        (facts) => {
+          if (!facts.swarm) return;
+          this.again = true;
+          this.#scope.end();
+        },
+        (error: unknown) => this.#scope.fail(error),
+      );
   }
 
   #armSwarm(delayMs: number): void {

@@ -119,6 +119,35 @@ providerContract('the Docker provider', () => {
 });
 
 describe('following an engine', () => {
+  it('says why it is away, and forgets it when it is back', async () => {
+    const world = aWorld();
+    world.engine.away = true;
+    await world.start();
+    expect(world.provider.view()).toMatchObject({
+      connected: false,
+      problem: 'connect ECONNREFUSED',
+    });
+    world.engine.away = false;
+    await pass(world.clock, 15_000);
+    expect(world.provider.view()).toMatchObject({ connected: true });
+    expect(world.provider.view().problem).toBeUndefined();
+    await world.stop();
+  });
+
+  it('asks for a swarm once the engine manages one, and only then', async () => {
+    const world = aWorld();
+    await world.start();
+    world.engine.emitAny({ type: 'node', action: 'create', actorId: 'n', attributes: {} });
+    await pass(world.clock, 1_000);
+    expect(world.engine.asked.events).toBe(1);
+    world.engine.facts = { ...world.engine.facts, swarm: { nodeId: 'n' } };
+    world.engine.emitAny({ type: 'node', action: 'update', actorId: 'n', attributes: {} });
+    await pass(world.clock, 1_000);
+    expect(world.engine.asked.events).toBe(2);
+    expect(world.engine.asked.swarm).toBeGreaterThan(0);
+    await world.stop();
+  });
+
   it('subscribes before it lists, and takes in what happened in between', async () => {
     const world = aWorld();
     world.engine.run('web');

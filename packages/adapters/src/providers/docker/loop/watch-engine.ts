@@ -27,6 +27,7 @@ export async function watchEngine(
     since = watch.lastEvent ?? since;
     if (watch.synced) attempt = 0;
     metrics.lost(clock.now());
+    if (!watch.again) deps.onAway(reason);
     const delayMs = watch.again ? 0 : 50 + backoffMs(attempt++, options.reconnect, random);
     if (!watch.again && reason !== said) {
       logger.warn(

@@ -15,6 +15,8 @@ export interface WatchOptions {
   /** Swarm tasks have no events: they are asked for this often, and much more often while a service changes. */
   readonly swarmPollMs: number;
   readonly swarmBusyPollMs: number;
+  /** Whether a swarm that the engine manages is asked for. */
+  readonly swarm: boolean;
   readonly reconnect: { readonly baseMs: number; readonly maxMs: number };
   /** A container that was told to stop and still runs is believed again after this long. */
   readonly drainLimitMs: number;
@@ -29,6 +31,8 @@ export interface WatchDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: DiscoveryMetrics;
+  /** Called each time a connection could not be made, or was lost. */
+  readonly onAway: (reason: string) => void;
   /** Called with the state when it changed, and at each resync. */
   readonly onState: (state: EngineState) => void;
 }
