@@ -2,7 +2,13 @@ import { gunzipSync } from 'node:zlib';
 import { createEurekaAdapter } from '@portolan/adapters/eureka';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { bytesOf, createDialectApi, type DialectApi, textOf } from './test-eureka/dialect-api.ts';
+import {
+  bytesOf,
+  createDialectApi,
+  type DialectApi,
+  inTurns,
+  textOf,
+} from './test-eureka/dialect-api.ts';
 
 interface Told {
   readonly instanceId: string;
@@ -162,9 +168,22 @@ it('who asks for gzip is sent gzip, a long catalogue in pieces', async () => {
   const zipped = await api.call({ method: 'GET', target, headers: { 'accept-encoding': 'gzip' } });
   expect(typeof plain.body).toBe('object');
   expect(zipped.headers['content-encoding']).toBe('gzip');
-  const text = await textOf(plain);
-  expect(gunzipSync(await bytesOf(zipped)).toString()).toBe(text);
+  const text = await inTurns(api, textOf(plain));
+  expect(gunzipSync(await inTurns(api, bytesOf(zipped))).toString()).toBe(text);
   expect(text.match(/<instance>/g)).toHaveLength(1_000);
+  // One service of many: others get their turn while it is counted and written.
+  const large = Array.from({ length: 3_000 }, (_, at) => ({
+    service: { namespace: 'default', group: 'default', name: 'large' },
+    address: `10.2.${at >> 8}.${at & 255}`,
+    port: 80,
+  }));
+  await api.registry.registerBatch(large, { trusted: false });
+  const all = await inTurns(api, api.call({ method: 'GET', target }));
+  const written = await inTurns(api, textOf(all));
+  expect(written).toContain('<apps__hashcode>UP_4000_</apps__hashcode>');
+  expect(written.match(/<instance>/g)).toHaveLength(4_000);
+  const vip = await inTurns(api, api.call({ method: 'GET', target: '/eureka/vips/large' }));
+  expect((await inTurns(api, textOf(vip))).match(/<instance>/g)).toHaveLength(3_000);
   const small = await api.call({
     method: 'GET',
     target: '/eureka/apps/S-1',

@@ -70,10 +70,10 @@ it('no request makes Nacos’ HTTP API throw, refusals are Nacos’ own, and wha
       } else expect(reply.headers['content-type']).toBe('text/plain;charset=UTF-8');
       expect(api.registry.revision).toBe(before);
     }),
-    { numRuns: 3_000 },
+    { numRuns: 2_000 },
   );
   // Both sides of the door were tried.
-  expect(refused).toBeGreaterThan(500);
+  expect(refused).toBeGreaterThan(300);
   expect(taken).toBeGreaterThan(100);
   await api.close();
   expect(api.clock.pending).toBe(0);

@@ -1,4 +1,5 @@
-import type { Instance, ServiceView } from '@portolan/core';
+import type { Clock, Instance, ServiceView } from '@portolan/core';
+import { otherTurns } from './answer.ts';
 import type { EurekaStatus } from './instance-info.ts';
 import { effectiveStatus } from './status.ts';
 
@@ -6,17 +7,27 @@ type Counts = ReadonlyMap<EurekaStatus, number>;
 
 /** How many instances of a view have each status; counted once a view. */
 const counted = new WeakMap<ServiceView, Counts>();
+/** As many instances are counted before others get their turn. */
+const SLICE_INSTANCES = 2_000;
 
 /**
  * Eureka's `apps__hashcode` over everything that a full answer holds: each status with how many have it, in alphabetical
  * order. A client whose own count differs after a delta fetches everything anew, so this has to agree to the letter.
  */
-export function appsHashCode(views: Iterable<ServiceView>): string {
+export async function appsHashCode(clock: Clock, views: Iterable<ServiceView>): Promise<string> {
   const total = new Map<EurekaStatus, number>();
+  let looked = 0;
   for (const view of views) {
-    for (const [status, count] of countsOf(view)) {
-      total.set(status, (total.get(status) ?? 0) + count);
+    let counts = counted.get(view);
+    if (!counts) {
+      counts = count(view.instances);
+      counted.set(view, counts);
+      looked += view.count;
     }
+    for (const [status, number] of counts) total.set(status, (total.get(status) ?? 0) + number);
+    if (looked < SLICE_INSTANCES) continue;
+    looked = 0;
+    await otherTurns(clock);
   }
   return hashOf(total);
 }
@@ -24,15 +35,6 @@ export function appsHashCode(views: Iterable<ServiceView>): string {
 /** The hash of some instances alone, for the answers about one vip. */
 export function hashOfInstances(instances: Iterable<Instance>): string {
   return hashOf(count(instances));
-}
-
-function countsOf(view: ServiceView): Counts {
-  let counts = counted.get(view);
-  if (!counts) {
-    counts = count(view.instances);
-    counted.set(view, counts);
-  }
-  return counts;
 }
 
 function count(instances: Iterable<Instance>): Map<EurekaStatus, number> {

@@ -31,26 +31,14 @@ export function compactInstanceJson(instance: EurekaInstance): string {
   return JSON.stringify(rest);
 }
 
-/** `{"applications":…}` in pieces; an application's instances are texts already. */
-export function* applicationsJson(
-  head: { readonly version: string; readonly hash: string },
-  applications: Iterable<{ readonly name: string; readonly instances: string }>,
-): Generator<string> {
+export function applicationsHeadJson(head: { readonly version: string; readonly hash: string }) {
   const version = JSON.stringify(head.version);
   const hash = JSON.stringify(head.hash);
-  let piece = `{"applications":{"versions__delta":${version},"apps__hashcode":${hash},"application":[`;
-  let first = true;
-  for (const { name, instances } of applications) {
-    piece += `${first ? '' : ','}${applicationJson(name, instances)}`;
-    first = false;
-    yield piece;
-    piece = '';
-  }
-  yield `${piece}]}}`;
+  return `{"applications":{"versions__delta":${version},"apps__hashcode":${hash},"application":[`;
 }
 
-export function applicationJson(name: string, instances: string): string {
-  return `{"name":${JSON.stringify(name)},"instance":[${instances}]}`;
+export function applicationHeadJson(name: string): string {
+  return `{"name":${JSON.stringify(name)},"instance":[`;
 }
 
 function toJson(instance: EurekaInstance) {

@@ -26,7 +26,6 @@ export const AMAZON_LABEL_PREFIX = 'eureka.amazon.';
 /** The same for Nacos. */
 export const NACOS_LABELS = {
   cluster: 'nacos.cluster',
-  enabled: 'nacos.enabled',
 } as const;
 
 const OWN_LABELS: ReadonlySet<string> = new Set([

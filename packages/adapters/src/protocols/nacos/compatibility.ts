@@ -32,7 +32,7 @@ export const compatibility: readonly CompatibilityEntry[] = [
   {
     feature: 'enabled',
     mapping:
-      'The intent: disabled or in maintenance is not enabled, and such instances are left out of lists, as Nacos does.',
+      'Of a registration: a maintenance, which the instance ends by registering enabled. Of an update: the operator’s intent. Disabled or in maintenance is not enabled, and left out of lists, as Nacos does.',
   },
   {
     feature: 'weight, enabled and metadata of an update (PUT, PATCH)',

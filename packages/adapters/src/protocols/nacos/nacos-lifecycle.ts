@@ -1,11 +1,13 @@
 import type { Instance, InstanceRef, Registry, ServiceKey } from '@portolan/core';
 import { RegistryError } from '@portolan/core';
-import { isDialectLabel, NACOS_LABELS } from '../labels/dialect-labels.ts';
+import { isDialectLabel } from '../labels/dialect-labels.ts';
 import { beatTimes, type NacosInstance } from './nacos-instance.ts';
 import { groupedName, type NacosService } from './nacos-names.ts';
 import { findAt, type Keeper, newId, toRegistrationInput, toWeight } from './to-registration.ts';
 
 const UNTRUSTED = { trusted: false } as const;
+/** Why an instance that registered without traffic has none. */
+const OWN_WISH = 'registered as not enabled (Nacos)';
 
 export interface InstanceUpdate {
   readonly weight?: number;
@@ -38,15 +40,21 @@ export function createNacosLifecycle(registry: Registry): NacosLifecycle {
     const id = present?.id ?? newId(registry, key, ip, port);
     await registry.register(toRegistrationInput(key, id, instance, keeper), UNTRUSTED);
     const ref = { namespace: key.namespace, id };
-    const own = present?.metadata[NACOS_LABELS.enabled] === 'false';
-    // It takes itself out and brings itself back; what an operator took out stays out.
     // An equal registration renews a lease, but a check only hears reports.
     if (present && keeper === 'beat' && instance.healthy) {
       await registry.heartbeat(ref, { status: 'passing' });
     }
-    if (!enabled) await registry.setIntent(ref, { enabled: false });
-    else if (own) await registry.setIntent(ref, { enabled: true });
+    await heed(ref, enabled);
     return ref;
+  }
+
+  /** It takes itself out and brings itself back; what an operator took out stays out. */
+  async function heed(ref: InstanceRef, enabled: boolean): Promise<void> {
+    const { maintenance } = registry.intent(ref);
+    const own = maintenance?.reason === OWN_WISH;
+    if (!enabled && maintenance === undefined) {
+      await registry.setIntent(ref, { maintenance: { reason: OWN_WISH } });
+    } else if (enabled && own) await registry.setIntent(ref, { maintenance: null });
   }
 
   return {

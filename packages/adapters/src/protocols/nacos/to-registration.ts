@@ -17,6 +17,7 @@ export const BEAT_CHECK = 'nacos-beat';
 export const CONNECTION_LEASE = { ttlMs: 30_000, heartbeatMs: 10_000 } as const;
 const WEIGHT_UNIT = 100;
 const MAX_WEIGHT = 65_535;
+const MAX_SCAN = 1_000;
 
 export function toRegistrationInput(
   key: ServiceKey,
@@ -24,7 +25,7 @@ export function toRegistrationInput(
   instance: NacosInstance,
   keeper: Keeper,
 ): RegistrationInput {
-  const { ip, port, metadata, clusterName, enabled } = instance;
+  const { ip, port, metadata, clusterName } = instance;
   const { zone } = metadata;
   const named = clusterName !== NACOS_DEFAULT_CLUSTER;
   return {
@@ -36,7 +37,6 @@ export function toRegistrationInput(
     tags: named && zone === undefined ? [`zone:${clusterName}`] : [],
     metadata: withLabels(metadata, {
       [NACOS_LABELS.cluster]: zone === undefined || zone === clusterName ? undefined : clusterName,
-      [NACOS_LABELS.enabled]: enabled ? undefined : 'false',
     }),
     weight: toWeight(instance.weight),
     initialStatus: instance.healthy ? 'passing' : 'critical',
@@ -66,7 +66,10 @@ export function findAt(
     const found = registry.instance({ namespace, id });
     if (found && isAt(found, key, ip, port)) return found;
   }
-  return registry.view(key)?.instances.find((each) => isAt(each, key, ip, port));
+  const view = registry.view(key);
+  // In a larger service an address under another id is not looked for: the registry lets the newer id take its place.
+  if (!view || view.count > MAX_SCAN) return undefined;
+  return view.instances.find((each) => isAt(each, key, ip, port));
 }
 
 /** The id of a new instance: the registry's own form, with the group in front where another service has that. */

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { createRestAdapter } from '@portolan/adapters';
 import {
   type ControlReply,
@@ -145,4 +146,22 @@ export async function bytesOf({ body = '' }: ControlReply): Promise<Uint8Array> 
     parts.push(typeof part === 'string' ? new TextEncoder().encode(part) : part);
   }
   return Buffer.concat(parts);
+}
+
+/** Lets whoever gives others a turn have the next one, until the work is done. */
+export async function inTurns<T>(
+  { clock }: Pick<DialectApi, 'clock'>,
+  work: Promise<T>,
+): Promise<T> {
+  let done = false;
+  const end = (): void => {
+    done = true;
+  };
+  work.then(end, end);
+  while (!done) {
+    await clock.advance(0);
+    // Compression is work of another thread.
+    await nextTurn();
+  }
+  return work;
 }

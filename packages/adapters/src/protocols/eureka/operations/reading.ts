@@ -1,12 +1,22 @@
 import type { ControlReply, ControlRequest, Instance, ServiceView } from '@portolan/core';
-import { type AnswerForm, answerWith, formOf } from '../answer.ts';
+import {
+  type AnswerForm,
+  answerWith,
+  applicationDocument,
+  applicationsDocument,
+  formOf,
+  otherTurns,
+} from '../answer.ts';
 import { findInstance, findInstanceAnywhere, toAppName } from '../app-name.ts';
+import type { RecentChange } from '../delta-window.ts';
 import type { EurekaContext, EurekaOperation } from '../eureka-context.ts';
 import { eurekaText } from '../eureka-error.ts';
 import { toEurekaInstance } from '../from-instance.ts';
 import { appsHashCode, hashOfInstances } from '../status-counts.ts';
 
 const NOT_FOUND = eurekaText(404, '');
+/** Written and kept together; also how many are looked at before others get their turn. */
+const SLICE_INSTANCES = 500;
 
 /** What clients and people read: everything, what changed lately, one app, one instance, one vip. */
 export function readingOperations(context: EurekaContext): EurekaOperation[] {
@@ -28,30 +38,27 @@ export function readingOperations(context: EurekaContext): EurekaOperation[] {
     if (!instance) return NOT_FOUND;
     const form = formOf(request);
     const text = form.instance(toEurekaInstance(instance, context));
-    return answerWith(request, form, [form.instanceDocument(text)]);
+    return answerWith(context, request, form, [form.instanceDocument(text)]);
   };
 
   return [
-    get('/apps', (request) => {
+    get('/apps', async (request) => {
       const form = formOf(request);
+      // Views are immutable: taken in one turn they are the catalogue at one revision, however slowly they are sent.
       const apps = presentApps(context);
-      const head = { version: String(registry.revision), hash: appsHashCode(viewsOf(apps)) };
-      return answerWith(
-        request,
-        form,
-        form.applicationsDocument(head, written(context, form, apps)),
-      );
+      const version = String(registry.revision);
+      const hash = await appsHashCode(context.clock, viewsOf(apps));
+      const pieces = applicationsDocument(form, { version, hash }, written(context, form, apps));
+      return answerWith(context, request, form, pieces);
     }),
     get('/apps/delta', (request) => delta(context, request)),
-    get('/apps/:name', (request, name) => {
-      const views = presentApps(context).get(name.toUpperCase());
+    get('/apps/:name', (request, given) => {
+      const name = given.toUpperCase();
+      const views = presentApps(context).get(name);
       if (!views) return NOT_FOUND;
       const form = formOf(request);
-      const texts = views.flatMap((view) =>
-        view.instances.map((each) => form.instance(toEurekaInstance(each, context))),
-      );
-      const text = form.applicationDocument(name.toUpperCase(), texts.join(form.separator));
-      return answerWith(request, form, [text]);
+      const pieces = applicationDocument(form, { name, pieces: exact(context, form, views) });
+      return answerWith(context, request, form, pieces);
     }),
     get('/apps/:name/:id', (request, name, id) =>
       one(request, findInstance(registry, namespace, name, id)),
@@ -74,7 +81,7 @@ function presentApps({ registry, namespace }: EurekaContext): Map<string, Servic
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   for (const { service, name } of named) {
     const view = registry.view(service);
-    if (!view || view.instances.length === 0) continue;
+    if (!view || view.count === 0) continue;
     const present = apps.get(name);
     if (present) present.push(view);
     else apps.set(name, [view]);
@@ -91,67 +98,101 @@ function* written(
   form: AnswerForm,
   apps: ReadonlyMap<string, readonly ServiceView[]>,
 ) {
-  const make = (view: ServiceView) =>
-    view.instances
-      .map((each) => form.instance(toEurekaInstance(each, context)))
-      .join(form.separator);
-  for (const [name, views] of apps) {
-    const texts = views.map((view) => context.texts.of(view, form.variant, make));
-    yield { name, instances: texts.join(form.separator) };
+  for (const [name, views] of apps) yield { name, pieces: kept(context, form, views) };
+}
+
+/** Slices of the views, as they were written before where that is still at hand. */
+function* kept(
+  context: EurekaContext,
+  form: AnswerForm,
+  views: readonly ServiceView[],
+): Generator<string> {
+  for (const view of views) {
+    for (let from = 0; from < view.count; from += SLICE_INSTANCES) {
+      yield context.texts.of(view, `${form.variant} ${from}`, ({ instances }) =>
+        instances
+          .slice(from, from + SLICE_INSTANCES)
+          .map((each) => form.instance(toEurekaInstance(each, context)))
+          .join(form.separator),
+      );
+    }
+  }
+}
+
+/** Instance by instance, with the last renewal of each. */
+function* exact(
+  context: EurekaContext,
+  form: AnswerForm,
+  views: readonly ServiceView[],
+): Generator<string> {
+  for (const view of views) {
+    for (const each of view.instances) yield form.instance(toEurekaInstance(each, context));
   }
 }
 
 /** The hash is that of everything, so that a reader can tell whether what it has now is the same. */
-function delta(
-  context: EurekaContext,
-  request: ControlRequest,
-): Promise<ControlReply> | ControlReply {
-  const { registry, namespace } = context;
+async function delta(context: EurekaContext, request: ControlRequest): Promise<ControlReply> {
+  const { registry, namespace, clock } = context;
   const changes = context.delta.changes(namespace);
   if (!changes) return eurekaText(403, 'More changed than a delta holds; fetch everything.');
+  const views = viewsOf(presentApps(context));
+  const version = String(registry.revision);
   const form = formOf(request);
-  const apps = new Map<string, string[]>();
-  for (const { instance, action } of changes) {
-    const name = toAppName(instance.service);
-    const text = form.instance({ ...toEurekaInstance(instance, context), actionType: action });
+  const apps = new Map<string, RecentChange[]>();
+  for (const change of changes) {
+    const name = toAppName(change.instance.service);
     const present = apps.get(name);
-    if (present) present.push(text);
-    else apps.set(name, [text]);
+    if (present) present.push(change);
+    else apps.set(name, [change]);
   }
-  const head = {
-    version: String(registry.revision),
-    hash: appsHashCode(viewsOf(presentApps(context))),
-  };
-  const applications = [...apps].map(([name, texts]) => ({
+  const applications = [...apps].map(([name, changed]) => ({
     name,
-    instances: texts.join(form.separator),
+    pieces: changedPieces(context, form, changed),
   }));
-  return answerWith(request, form, form.applicationsDocument(head, applications));
+  const hash = await appsHashCode(clock, views);
+  const pieces = applicationsDocument(form, { version, hash }, applications);
+  return answerWith(context, request, form, pieces);
 }
 
-function byVip(
+function* changedPieces(
+  context: EurekaContext,
+  form: AnswerForm,
+  changes: readonly RecentChange[],
+): Generator<string> {
+  for (const { instance, action } of changes) {
+    yield form.instance({ ...toEurekaInstance(instance, context), actionType: action });
+  }
+}
+
+async function byVip(
   context: EurekaContext,
   request: ControlRequest,
   field: 'vipAddress' | 'secureVipAddress',
   vip: string,
-): Promise<ControlReply> | ControlReply {
+): Promise<ControlReply> {
   const form = formOf(request);
+  const version = String(context.registry.revision);
   const wanted = vip.toLowerCase();
   const found: Instance[] = [];
-  const applications: { name: string; instances: string }[] = [];
+  const applications: { name: string; pieces: string[] }[] = [];
+  let looked = 0;
   for (const [name, views] of presentApps(context)) {
-    const texts: string[] = [];
-    for (const instance of views.flatMap((view) => view.instances)) {
-      const info = toEurekaInstance(instance, context);
-      if (!info[field].toLowerCase().split(',').includes(wanted)) continue;
-      found.push(instance);
-      texts.push(form.instance(info));
+    const pieces: string[] = [];
+    for (const view of views) {
+      for (const instance of view.instances) {
+        looked++;
+        if (looked % SLICE_INSTANCES === 0) await otherTurns(context.clock);
+        const info = toEurekaInstance(instance, context);
+        if (!info[field].toLowerCase().split(',').includes(wanted)) continue;
+        found.push(instance);
+        pieces.push(form.instance(info));
+      }
     }
-    if (texts.length > 0) applications.push({ name, instances: texts.join(form.separator) });
+    if (pieces.length > 0) applications.push({ name, pieces });
   }
   if (found.length === 0) return NOT_FOUND;
-  const head = { version: String(context.registry.revision), hash: hashOfInstances(found) };
-  return answerWith(request, form, form.applicationsDocument(head, applications));
+  const head = { version, hash: hashOfInstances(found) };
+  return answerWith(context, request, form, applicationsDocument(form, head, applications));
 }
 
 /** Of Eureka's `StatusInfo` what is true here: there are no replicas to be out of step with. */
@@ -164,10 +205,10 @@ function serverStatus(context: EurekaContext, request: ControlRequest): Promise<
     'unavailable-replicas': '',
   };
   const text =
-    form.separator === ','
+    form.contentType === 'application/json'
       ? JSON.stringify({ generalStats: general, applicationStats: replicas, isHealthy: true })
       : form.instanceDocument(statusXml(general, replicas));
-  return answerWith(request, form, [text]);
+  return answerWith(context, request, form, [text]);
 }
 
 function statusXml(...sections: readonly Readonly<Record<string, string>>[]): string {

@@ -35,7 +35,7 @@ export function writingOperations(
         if (renewal === 'unknown') throw unknownInstance(name, id);
         const form = formOf(request);
         const text = form.instance(toEurekaInstance(renewal.stale, context));
-        return answerWith(request, form, [form.instanceDocument(text)], 409);
+        return answerWith(context, request, form, [form.instanceDocument(text)], 409);
       },
     },
     {

@@ -60,25 +60,20 @@ export function compactInstanceXml(instance: EurekaInstance): string {
   ]);
 }
 
-/** A whole document in pieces; an application's instances are texts already. */
-export function* applicationsXml(
-  head: { readonly version: string; readonly hash: string },
-  applications: Iterable<{ readonly name: string; readonly instances: string }>,
-): Generator<string> {
-  yield `${DECLARATION}<applications>${element('versions__delta', head.version)}${element('apps__hashcode', head.hash)}`;
-  for (const { name, instances } of applications) yield applicationXml(name, instances);
-  yield '</applications>';
+export function applicationsHeadXml(head: { readonly version: string; readonly hash: string }) {
+  const { version, hash } = head;
+  return `${DECLARATION}<applications>${element('versions__delta', version)}${element('apps__hashcode', hash)}`;
 }
 
-export function applicationXml(name: string, instances: string): string {
-  return `<application>${element('name', name)}${instances}</application>`;
+export function applicationHeadXml(name: string): string {
+  return `<application>${element('name', name)}`;
 }
 
 export function xmlDocument(content: string): string {
   return `${DECLARATION}${content}`;
 }
 
-export function element(name: string, content: string | number | readonly string[]): string {
+function element(name: string, content: string | number | readonly string[]): string {
   const inner = typeof content === 'object' ? content.join('') : escapeText(String(content));
   return `<${name}>${inner}</${name}>`;
 }
