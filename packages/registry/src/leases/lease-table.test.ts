@@ -1,4 +1,4 @@
-import type { Registration } from '@portolan/core';
+import type { Clock, Registration, TimerHandle } from '@portolan/core';
 import { TurnableClock } from '@portolan/testing';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -46,7 +46,78 @@ function aTable() {
   return { clock, expired, table };
 }
 
+/** A clock whose timers come as late as the process is away. */
+class AbsentClock implements Clock {
+  #nowMs = 0;
+  #timers: { readonly atMs: number; readonly callback: () => void }[] = [];
+
+  now(): number {
+    return this.#nowMs;
+  }
+
+  wallNow(): number {
+    return this.#nowMs;
+  }
+
+  setTimer(delayMs: number, callback: () => void): TimerHandle {
+    const timer = { atMs: this.#nowMs + delayMs, callback };
+    this.#timers.push(timer);
+    return {
+      cancel: () => {
+        this.#timers = this.#timers.filter((each) => each !== timer);
+      },
+    };
+  }
+
+  /** Away for so long: what fell due comes only then, before anything that was sent meanwhile is read. */
+  away(ms: number): void {
+    this.#nowMs += ms;
+    const due = this.#timers.filter(({ atMs }) => atMs <= this.#nowMs);
+    this.#timers = this.#timers.filter(({ atMs }) => atMs > this.#nowMs);
+    for (const { callback } of due) callback();
+  }
+}
+
 describe('lease table', () => {
+  it('does not take its own absence for silence: heartbeats that wait are read first', () => {
+    const clock = new AbsentClock();
+    const expired: string[] = [];
+    const table = new LeaseTable(clock, (keys) => expired.push(...keys));
+    for (const key of ['living', 'dead']) {
+      table.follow({ key, before: undefined, after: aRecord(key, 1, 1_000) });
+    }
+    for (let turn = 0; turn < 20; turn++) {
+      // Longer than the lease, again and again; then what was sent meanwhile is read.
+      clock.away(1_500);
+      expect(table.renew('living')).toBe('renewed');
+    }
+    expect(expired).toEqual(['dead']);
+    table.close();
+  });
+
+  it('forgives no more than a term: who is dead is gone after two, however slow we are', () => {
+    const clock = new AbsentClock();
+    let goneAtMs: number | undefined;
+    const table = new LeaseTable(clock, () => {
+      goneAtMs = clock.now();
+    });
+    table.follow({ key: 'dead', before: undefined, after: aRecord('dead', 1, 6_000) });
+    while (goneAtMs === undefined && clock.now() < 60_000) clock.away(800);
+    expect(goneAtMs).toBeGreaterThan(6_000);
+    expect(goneAtMs).toBeLessThanOrEqual(12_000 + 2 * 800);
+    table.close();
+  });
+
+  it('expires at once what fell due while we were there', () => {
+    const clock = new AbsentClock();
+    const expired: string[] = [];
+    const table = new LeaseTable(clock, (keys) => expired.push(...keys));
+    table.follow({ key: 'dead', before: undefined, after: aRecord('dead', 1, 1_000) });
+    for (let turn = 0; turn < 22; turn++) clock.away(50);
+    expect(expired).toEqual(['dead']);
+    table.close();
+  });
+
   it('tells an expiry once, and of a return after it', async () => {
     const { clock, expired, table } = aTable();
     table.follow({ key: 'a', before: undefined, after: aRecord('a', 1, 1_000) });

@@ -3,11 +3,15 @@ import type { InstanceRecord, RecordDelta } from '../catalogue/instance-record.t
 import { TimerWheel, WheelNode } from '../time/timer-wheel.ts';
 
 const TICK_MS = 50;
+/** Noticed so late, an expiry says that this process was away, not that the instance is: its heartbeat may wait to be read. */
+const AWAY_MS = 250;
 
 class Lease extends WheelNode {
   readonly key: string;
   spec: LeaseSpec;
   dueMs = 0;
+  /** Until when our own absence is forgiven at most; 0 while none was since it was heard last. */
+  lastChanceMs = 0;
   expired = false;
   /** Found kept by mass-loss protection and not heard since: it has a term, but nobody has vouched for it. */
   awaited = false;
@@ -37,8 +41,11 @@ export class LeaseTable {
         onDue: (leases) => {
           const nowMs = clock.now();
           const expired: string[] = [];
+          let awayMs = 0;
+          for (const { dueMs } of leases) awayMs = Math.max(awayMs, nowMs - dueMs);
           for (const lease of leases) {
             if (lease.dueMs > nowMs) this.#wheel.schedule(lease, lease.dueMs);
+            else if (awayMs > AWAY_MS && this.#forgive(lease, nowMs, awayMs)) continue;
             else {
               lease.expired = true;
               expired.push(lease.key);
@@ -68,6 +75,7 @@ export class LeaseTable {
     const lease = this.#leases.get(key);
     if (!lease) return 'none';
     lease.dueMs = this.#clock.now() + lease.spec.ttlMs;
+    lease.lastChanceMs = 0;
     if (!lease.expired && !lease.awaited) return 'renewed';
     lease.expired = false;
     lease.awaited = false;
@@ -95,6 +103,19 @@ export class LeaseTable {
     this.#wheel.close();
   }
 
+  /** Gives a lease the time that we were away, from now; false when it has had a whole term more than its own. */
+  #forgive(lease: Lease, nowMs: number, awayMs: number): boolean {
+    if (lease.lastChanceMs === 0) {
+      // After an absence longer than that, what was sent meanwhile is still read once.
+      lease.lastChanceMs = Math.max(lease.dueMs + lease.spec.ttlMs, nowMs + TICK_MS);
+    }
+    const dueMs = Math.min(nowMs + awayMs, lease.lastChanceMs);
+    if (dueMs <= nowMs) return false;
+    lease.dueMs = dueMs;
+    this.#wheel.schedule(lease, dueMs);
+    return true;
+  }
+
   #grant(key: string, record: InstanceRecord, isNew: boolean): void {
     const spec = record.lease;
     if (!spec) {
@@ -107,6 +128,7 @@ export class LeaseTable {
     lease.expired = false;
     lease.awaited = isNew && record.stored?.protected === true;
     lease.dueMs = this.#clock.now() + spec.ttlMs;
+    lease.lastChanceMs = 0;
     this.#wheel.schedule(lease, lease.dueMs);
   }
 
