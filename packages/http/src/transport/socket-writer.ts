@@ -208,19 +208,26 @@ function isTcpHandle(handle: Partial<TcpHandle> | null | undefined): handle is T
   );
 }
 
-/** Has the next write of the handle, which the stream makes, tell the class of its request. */
+const WRITES = ['writeLatin1String', 'writeBuffer', 'writev'] as const;
+
+/** Has the next write of the handle, which the stream makes in whatever form, tell the class of its request. */
 function learnRequestClass(handle: TcpHandle): void {
-  const own = handle.writeLatin1String;
-  handle.writeLatin1String = (made: WriteRequest | null, text) => {
-    handle.writeLatin1String = own;
-    learnt = true;
-    const madeBy = made?.constructor;
-    if (madeBy?.name === 'WriteWrap') {
-      RequestClass = madeBy as new () => WriteRequest;
-      request = newRequest();
-    }
-    return own.call(handle, made as WriteRequest, text);
-  };
+  const writing = handle as unknown as Record<string, (...given: unknown[]) => number>;
+  for (const name of WRITES) {
+    const own = writing[name];
+    if (own === undefined) continue;
+    writing[name] = (...given) => {
+      // What the handle has of its class comes to light again.
+      for (const each of WRITES) delete writing[each];
+      learnt = true;
+      const madeBy = (given[0] as object | null)?.constructor;
+      if (madeBy?.name === 'WriteWrap') {
+        RequestClass = madeBy as new () => WriteRequest;
+        request = newRequest();
+      }
+      return own.apply(handle, given);
+    };
+  }
 }
 
 function newRequest(): WriteRequest | undefined {
