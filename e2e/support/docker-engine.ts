@@ -118,6 +118,22 @@ async function probe(): Promise<string | undefined> {
   }
 }
 
+/** A default bridge of its own, so that no other engine's containers have the same addresses; undefined: docker0 it is. */
+async function addBridge(): Promise<string | undefined> {
+  const number = process.pid % 10_000;
+  const name = `ptl${number}`;
+  const address = `10.${100 + Math.floor(number / 100)}.${100 + (number % 100)}.1/24`;
+  try {
+    await run('ip', ['link', 'add', name, 'type', 'bridge']);
+    await run('ip', ['addr', 'add', address, 'dev', name]);
+    await run('ip', ['link', 'set', name, 'up']);
+    return name;
+  } catch {
+    await run('ip', ['link', 'del', name]).catch(() => undefined);
+    return undefined;
+  }
+}
+
 /** What a daemon leaves mounted keeps its folder from being removed. */
 async function unmountBelow(folder: string): Promise<void> {
   const mounts = await readFile('/proc/self/mountinfo', 'utf8');
@@ -134,6 +150,7 @@ export async function startDockerEngine(): Promise<DockerEngine> {
   const socketPath = join(folder, 'docker.sock');
   const host = `unix://${socketPath}`;
   let daemon: ReturnType<typeof spawn> | undefined;
+  let bridge: string | undefined;
 
   async function docker(...args: readonly string[]): Promise<string> {
     try {
@@ -147,6 +164,7 @@ export async function startDockerEngine(): Promise<DockerEngine> {
 
   async function startDaemon(): Promise<void> {
     const log = openSync(join(folder, 'log'), 'a');
+    bridge ??= await addBridge();
     daemon = spawn(
       'dockerd',
       [
@@ -154,6 +172,7 @@ export async function startDockerEngine(): Promise<DockerEngine> {
         `--exec-root=${folder}/exec`,
         `--pidfile=${folder}/pid`,
         '--live-restore=false',
+        ...(bridge === undefined ? [] : ['-b', bridge]),
         '-H',
         host,
       ],
@@ -240,6 +259,7 @@ export async function startDockerEngine(): Promise<DockerEngine> {
       await clear().catch(() => undefined);
       await stopDaemon();
       await unmountBelow(folder);
+      if (bridge !== undefined) await run('ip', ['link', 'del', bridge]).catch(() => undefined);
       await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
     },
   };
