@@ -26,6 +26,7 @@ for (const path of productionPackages()) {
 const bin = join(target, 'bin');
 mkdirSync(bin, { recursive: true });
 symlinkSync('../packages/server/bin/portolan.js', join(bin, 'portolan'));
+cpSync(join(REPOSITORY, 'LICENSE'), join(target, 'LICENSE'));
 cpSync(join(REPOSITORY, 'deploy/docker/healthcheck.mjs'), join(bin, 'healthcheck.mjs'));
 process.stdout.write(`${packages} packages in ${target}\n`);
 

@@ -1,23 +1,29 @@
+import { chmod, stat } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { dirname } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { dockerCommand, instancesOf, routable } from '../docker/portolan-with-docker.ts';
 import { hasTool } from '../support/debian-tool.ts';
-import {
-  canRunEngine,
-  type DockerEngine,
-  IMAGE,
-  startDockerEngine,
-} from '../support/docker-engine.ts';
+import { canRunEngine, type DockerEngine, startDockerEngine } from '../support/docker-engine.ts';
 import { eventually } from '../support/eventually.ts';
 import { composeCommand, composeProject } from './compose.ts';
 import {
   buildKitDocker,
   buildPortolanImage,
   importProxyImage,
+  importSampleImage,
   PORTOLAN_IMAGE,
   PROXY_IMAGE,
+  SAMPLE_IMAGE,
 } from './images.ts';
+
+interface Started {
+  readonly project: (...args: readonly string[]) => Promise<string>;
+  /** Of the gateway's container. */
+  readonly id: string;
+  readonly control: string;
+  readonly gateway: string;
+}
 
 const SUITE = 'e2e/deploy';
 const docker = buildKitDocker();
@@ -37,23 +43,35 @@ const isPossible =
 describe.runIf(isPossible)('what deploy/ holds', () => {
   let engine: DockerEngine;
   const down: (() => Promise<unknown>)[] = [];
+  let running: Started | undefined;
 
   beforeAll(async () => {
     engine = await startDockerEngine();
     await buildPortolanImage(engine, docker ?? '');
     await importProxyImage(engine);
+    await importSampleImage(engine);
   }, 180_000);
-  afterEach(async () => {
-    for (const end of down.splice(0)) await end();
-    await engine.clear();
-  });
-  afterAll(() => engine?.dispose(), 120_000);
+  afterAll(async () => {
+    await takeDown();
+    await engine?.dispose();
+  }, 120_000);
 
-  async function up(files: readonly string[], services: readonly string[] = []) {
+  async function takeDown(): Promise<void> {
+    running = undefined;
+    for (const end of down.splice(0)) await end();
+  }
+
+  /** The compose file as it is, started once for all tests that only look. */
+  async function theProject(): Promise<Started> {
+    running ??= await up(['compose.yaml']);
+    return running;
+  }
+
+  async function up(files: readonly string[], services: readonly string[] = []): Promise<Started> {
     const project = composeProject(engine, compose ?? [], files, {
       PORTOLAN_IMAGE,
       SOCKET_PROXY_IMAGE: PROXY_IMAGE,
-      SAMPLE_IMAGE: IMAGE,
+      SAMPLE_IMAGE,
       // Free ones of this machine.
       PORTOLAN_GATEWAY_PORT: '0',
       PORTOLAN_CONTROL_PORT: '0',
@@ -61,7 +79,7 @@ describe.runIf(isPossible)('what deploy/ holds', () => {
       DOCKER_SOCKET_FOLDER: dirname(engine.socketPath),
       DOCKER_GID: await engineGroup(),
     });
-    down.push(() => project('down', '--volumes', '--timeout', '5'));
+    if (down.length === 0) down.push(() => project('down', '--volumes', '--timeout', '5'));
     await project('up', '-d', '--no-build', ...services);
     const id = await project('ps', '-q', 'gateway');
     const origin = async (port: number) => {
@@ -77,11 +95,10 @@ describe.runIf(isPossible)('what deploy/ holds', () => {
       40_000,
       250,
     );
-    return { project, id, health, control: await origin(8500), gateway: await origin(8080) };
+    return { project, id, control: await origin(8500), gateway: await origin(8080) };
   }
 
   async function engineGroup(): Promise<string> {
-    const { stat } = await import('node:fs/promises');
     return String((await stat(engine.socketPath)).gid);
   }
 
@@ -121,7 +138,7 @@ describe.runIf(isPossible)('what deploy/ holds', () => {
   }
 
   test('starts by its compose file, is healthy, finds both versions and splits the traffic', async () => {
-    const started = await up(['compose.yaml']);
+    const started = await theProject();
     const found = await routable(started, 'hello', 2);
     expect(found.map(({ metadata }) => metadata.version).sort()).toEqual(['v1', 'v2']);
     expect(await dockerCommand(started, 'ps')).toMatch(/hello-v1.*registered/);
@@ -130,12 +147,12 @@ describe.runIf(isPossible)('what deploy/ holds', () => {
     expect([...texts.keys()].sort()).toEqual(['hello from v1', 'hello from v2']);
     const canaries = texts.get('hello from v2') ?? 0;
     process.stdout.write(`deploy/compose.yaml: ${canaries} of 1000 requests went to the canary\n`);
-    expect(canaries).toBeGreaterThan(80);
-    expect(canaries).toBeLessThan(120);
+    expect(canaries).toBeGreaterThan(60);
+    expect(canaries).toBeLessThan(140);
   });
 
   test('loses no request when a version is stopped under load', async () => {
-    const started = await up(['compose.yaml']);
+    const started = await theProject();
     await routable(started, 'hello', 2);
     let over = false;
     const asked = ask(started.gateway, 8, () => over);
@@ -151,7 +168,7 @@ describe.runIf(isPossible)('what deploy/ holds', () => {
   });
 
   test('runs as nobody, without rights, on a root that cannot be written, and keeps its data', async () => {
-    const started = await up(['compose.yaml']);
+    const started = await theProject();
     const [seen] = JSON.parse(await engine.docker('inspect', started.id)) as {
       Config: { User: string; StopSignal: string };
       HostConfig: { ReadonlyRootfs: boolean; CapDrop: string[]; SecurityOpt: string[] };
@@ -192,12 +209,13 @@ describe.runIf(isPossible)('what deploy/ holds', () => {
     expect(await engine.docker('inspect', '-f', '{{.State.ExitCode}}', started.id)).toBe('0');
     await started.project('rm', '-f', 'gateway');
     const again = await up(['compose.yaml']);
+    running = again;
     expect(again.id).not.toBe(started.id);
     expect(await instancesOf(again, 'kept')).toHaveLength(1);
   });
 
   test('has a proxy that lets the engine be read, and nothing else', async () => {
-    const { id } = await up(['compose.yaml']);
+    const { id } = await theProject();
     const script = `
       const ask = async (method, path) => (await fetch('http://socket-proxy:2375' + path, { method })).status;
       (async () => console.log(JSON.stringify([
@@ -214,13 +232,16 @@ describe.runIf(isPossible)('what deploy/ holds', () => {
   });
 
   test('is unhealthy when it is not ready', async () => {
-    const { id } = await up(['compose.yaml'], ['gateway', 'socket-proxy']);
+    const { id } = await theProject();
     const script = ['exec', '-e', 'PORTOLAN_CONTROL=0.0.0.0:8599', id, 'node'];
     await expect(engine.docker(...script, '/app/bin/healthcheck.mjs')).rejects.toThrow();
     expect(await engine.docker('exec', id, 'node', '/app/bin/healthcheck.mjs')).toBe('readyz 200');
   });
 
   test('goes on over a restart of the daemon, with the folder of the socket mounted', async () => {
+    await takeDown();
+    // The gateway is not root: it gets to the socket as its group does.
+    await chmod(dirname(engine.socketPath), 0o711);
     const started = await up(
       ['compose.yaml', 'compose.socket.yaml'],
       ['gateway', 'hello-v1', 'hello-v2'],

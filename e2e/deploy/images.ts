@@ -5,6 +5,7 @@ import {
   existsSync,
   mkdirSync,
   realpathSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -22,6 +23,9 @@ export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 export const PORTOLAN_IMAGE = 'portolan-test/portolan:1';
 /** HAProxy of this machine, in place of its official image. */
 export const PROXY_IMAGE = 'portolan-test/haproxy:1';
+
+/** BusyBox of this machine, laid out as its official image is. */
+export const SAMPLE_IMAGE = 'portolan-test/sample:1';
 
 const NODE_IMAGE = 'portolan-test/node:1';
 const APP_IMAGE = 'portolan-test/app:1';
@@ -55,7 +59,7 @@ export function buildKitDocker(): string | undefined {
 export async function buildPortolanImage(engine: DockerEngine, docker: string): Promise<void> {
   await importImage(engine, NODE_IMAGE, (root) => {
     copyProgram(process.execPath, root, '/usr/local/bin/node');
-    mkdirSync(join(root, 'tmp'), { mode: 0o1777 });
+    makeTmp(root);
     mkdirSync(join(root, 'etc'), { recursive: true });
     writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/:/none\n');
   });
@@ -78,6 +82,21 @@ export async function importProxyImage(engine: DockerEngine): Promise<void> {
     const path = execFileSync('which', ['haproxy'], { encoding: 'utf8' }).trim();
     copyProgram(path, root, '/usr/sbin/haproxy');
   });
+}
+
+export async function importSampleImage(engine: DockerEngine): Promise<void> {
+  await importImage(engine, SAMPLE_IMAGE, (root) => {
+    mkdirSync(join(root, 'bin'));
+    makeTmp(root);
+    copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
+    for (const name of ['sh', 'httpd']) symlinkSync('busybox', join(root, 'bin', name));
+  });
+}
+
+/** Everybody's, as in other images: a tmpfs that is mounted there takes that over. */
+function makeTmp(root: string): void {
+  mkdirSync(join(root, 'tmp'));
+  chmodSync(join(root, 'tmp'), 0o1777);
 }
 
 async function importImage(
