@@ -15,6 +15,7 @@ import {
   ownContainerIds,
   type PlaceSetting,
 } from './address/gateway-place.ts';
+import { networksByName } from './address/networks-by-name.ts';
 import { assemble } from './convert/assemble.ts';
 import type { ContainerReport } from './convert/report.ts';
 import { createApiSource } from './engine/api-source.ts';
@@ -77,6 +78,7 @@ const DEFAULT_WATCH: Omit<WatchOptions, 'swarm'> = {
   resyncMs: 45_000,
   idleMs: 30_000,
   pingTimeoutMs: 5_000,
+  stopPollMs: 500,
   swarmPollMs: 5_000,
   swarmBusyPollMs: 500,
   reconnect: { baseMs: 250, maxMs: 10_000 },
@@ -118,7 +120,7 @@ export function createDockerProvider(
   });
 
   function convert(state: EngineState): ProviderSnapshot {
-    const networks = new Map(state.networks.map((network) => [network.id, network]));
+    const networks = networksByName(state.networks);
     place = findGatewayPlace({
       setting: options.gatewayOn,
       hostAddress: options.hostAddress,

@@ -4,6 +4,8 @@ export interface EngineFacts {
   readonly version: string;
   /** Neither the engine's own machine nor its networks can be reached from beside it: Docker Desktop, rootless. */
   readonly hidden: boolean;
+  /** No event says that a container is told to stop, only that it ended (Podman): the list has to be asked. */
+  readonly silentStops?: boolean;
   /** Absent: no manager of a swarm, so only its own containers can be asked for. */
   readonly swarm?: { readonly nodeId: string };
 }
@@ -42,6 +44,8 @@ export interface ContainerFacts {
   readonly labels: Readonly<Record<string, string>>;
   readonly environment: Readonly<Record<string, string>>;
   readonly state: ContainerState;
+  /** Runs, and was told to stop, where the engine has a state for that (Podman). */
+  readonly stopping?: boolean;
   /** By its HEALTHCHECK; absent without one. */
   readonly health?: 'starting' | 'healthy' | 'unhealthy';
   /** Epoch milliseconds; 0 when it never ran. */
@@ -59,6 +63,7 @@ export interface ContainerSummary {
   /** Equal as long as nothing changed that matters here. */
   readonly fingerprint: string;
   readonly running: boolean;
+  readonly stopping?: boolean;
 }
 
 export interface NetworkFacts {

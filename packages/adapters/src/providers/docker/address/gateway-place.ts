@@ -115,9 +115,10 @@ export function ownContainerIds(): readonly string[] {
   const ids: string[] = [];
   try {
     const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
-    const mounted = /\/containers\/([0-9a-f]{64})\/(?:hostname|hosts|resolv\.conf)/.exec(
-      mounts,
-    )?.[1];
+    const mounted =
+      /containers\/([0-9a-f]{64})\/(?:userdata\/)?(?:hostname|hosts|resolv\.conf)/.exec(
+        mounts,
+      )?.[1];
     if (mounted !== undefined) ids.push(mounted);
   } catch {
     // No Linux: then it is in no container of Linux either.

@@ -198,6 +198,9 @@ function conditionOf(
 ): Condition | undefined {
   const stop = draining.get(container.id) ?? draining.get(home.id);
   if (stop !== undefined) return { state: 'draining', reason: stop };
+  if (container.stopping || home.stopping) {
+    return { state: 'draining', reason: 'the container was told to stop' };
+  }
   if (container.state === 'paused' || home.state === 'paused') {
     return { state: 'paused', reason: 'the container is paused' };
   }

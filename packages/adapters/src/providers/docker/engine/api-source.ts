@@ -33,7 +33,13 @@ export function createApiSource(client: EngineClient): DockerSource {
       const { hidden, swarm } = await readInfo(signal);
       // A proxy may let containers be asked for and not the swarm: then tasks are containers like others.
       const mayAsk = swarm !== undefined && (await ifAllowed(get('/nodes', signal))) !== undefined;
-      return { apiVersion, version: spoken.version, hidden, ...(mayAsk ? { swarm } : {}) };
+      return {
+        apiVersion,
+        version: spoken.version,
+        hidden,
+        silentStops: spoken.silentStops,
+        ...(mayAsk ? { swarm } : {}),
+      };
     },
     async ping(signal) {
       await get('/version', signal);

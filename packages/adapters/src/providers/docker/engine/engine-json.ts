@@ -18,7 +18,12 @@ const texts = z.record(z.string(), z.string()).nullish();
 const flag = z.boolean().nullish();
 const whole = z.number().nullish();
 
-const version = z.object({ ApiVersion: z.string(), MinAPIVersion: text, Version: text });
+const version = z.object({
+  ApiVersion: z.string(),
+  MinAPIVersion: text,
+  Version: text,
+  Components: z.array(z.object({ Name: text })).nullish(),
+});
 const info = z.object({
   OperatingSystem: text,
   SecurityOptions: z.array(z.string()).nullish(),
@@ -152,6 +157,9 @@ const event = z.object({
   timeNano: z.union([z.number(), z.string()]).nullish(),
 });
 
+/** Of Podman, from the signal to the end. */
+const STOPPING = 'stopping';
+
 const STATES: ReadonlySet<string> = new Set([
   'created',
   'running',
@@ -163,12 +171,18 @@ const STATES: ReadonlySet<string> = new Set([
 ]);
 
 /** The versions that an engine speaks. Throws for what is no engine. */
-export function parseVersion(json: unknown): { highest: string; lowest: string; version: string } {
+export function parseVersion(json: unknown): {
+  highest: string;
+  lowest: string;
+  version: string;
+  silentStops: boolean;
+} {
   const read = version.parse(json);
   return {
     highest: read.ApiVersion,
     lowest: read.MinAPIVersion ?? read.ApiVersion,
     version: read.Version ?? '',
+    silentStops: (read.Components ?? []).some(({ Name }) => Name === 'Podman Engine'),
   };
 }
 
@@ -196,7 +210,8 @@ export function parseContainer(json: unknown): ContainerFacts {
     image: Config.Image ?? '',
     labels: Config.Labels ?? {},
     environment: toEnvironment(Config.Env ?? []),
-    state: STATES.has(state) ? (state as ContainerState) : 'unknown',
+    state: toState(state),
+    ...(state === STOPPING ? { stopping: true } : {}),
     ...(health === 'starting' || health === 'healthy' || health === 'unhealthy' ? { health } : {}),
     startedAtMs: Number.isFinite(started) && started > 0 ? started : 0,
     ...(stopSignal ? { stopSignal } : {}),
@@ -218,7 +233,8 @@ export function parseSummaries(json: unknown): ContainerSummary[] {
       const parts = [read.Names, read.State, health, attachments, sortedPorts(read.Ports ?? [])];
       return {
         id: read.Id,
-        running: read.State === 'running' || read.State === 'paused',
+        running: read.State === 'running' || read.State === 'paused' || read.State === STOPPING,
+        ...(read.State === STOPPING ? { stopping: true } : {}),
         fingerprint: JSON.stringify(parts),
       };
     });
@@ -332,6 +348,11 @@ export function parseEvent(line: string): EngineEvent | undefined {
     timeNano,
     atMs: Number(timeNano.slice(0, -6)) || (time ?? 0) * 1_000,
   };
+}
+
+function toState(state: string): ContainerState {
+  if (state === STOPPING) return 'running';
+  return STATES.has(state) ? (state as ContainerState) : 'unknown';
 }
 
 /** `default` is what a container gets that asks for nothing. */

@@ -66,6 +66,7 @@ export class EngineConnection {
       this.#armIdle();
       this.#armResync();
       this.#armSwarm(this.#options.swarmPollMs);
+      if (facts.silentStops) this.#armStops(this.#options.stopPollMs);
       await reading;
       if (this.#scope.failure !== undefined) throw this.#scope.failure;
     } finally {
@@ -200,6 +201,9 @@ export class EngineConnection {
         this.#state.networks = await this.#scope.ask((signal) => source.networks(signal));
       }
       await this.#inspectAll(ids);
+      if (ids.some((id) => this.#state.lacksNetwork(id))) {
+        this.#state.networks = await this.#scope.ask((signal) => source.networks(signal));
+      }
       if (this.#state.facts?.swarm && ids.some((id) => this.#isTask(id))) this.#hastenSwarm();
       this.#publish();
     } finally {
@@ -270,6 +274,26 @@ export class EngineConnection {
         () => this.#armResync(),
         (error: unknown) => this.#scope.fail(error),
       );
+    });
+  }
+
+  /** Looks for containers that were told to stop; a slow answer makes the pauses longer. */
+  #armStops(delayMs: number): void {
+    const { source, clock } = this.#deps;
+    this.#scope.arm('stops', delayMs, () => {
+      const askedMs = clock.now();
+      this.#scope
+        .ask((signal) => source.containers(signal))
+        .then(
+          (listed) => {
+            for (const { id, stopping } of listed) {
+              if (stopping && !this.#state.containers.get(id)?.stopping) this.#dirty.add(id);
+            }
+            if (this.#dirty.size > 0) this.#armInspection();
+            this.#armStops(Math.max(this.#options.stopPollMs, 4 * (clock.now() - askedMs)));
+          },
+          (error: unknown) => this.#scope.fail(error),
+        );
     });
   }
 

@@ -1,3 +1,4 @@
+import { networksByName } from '../address/networks-by-name.ts';
 import type {
   ContainerFacts,
   EngineEvent,
@@ -85,6 +86,13 @@ export class EngineState {
     for (const id of this.#touches.keys()) if (!this.containers.has(id)) this.#touches.delete(id);
   }
 
+  /** Whether a container is in a network that was not there when they were listed: not every engine tells of new ones. */
+  lacksNetwork(id: string): boolean {
+    const known = networksByName(this.networks);
+    const attachments = this.containers.get(id)?.attachments ?? [];
+    return attachments.some((attachment) => attachment.id !== '' && !known.has(attachment.id));
+  }
+
   /** Those that die again and again. */
   restarting(): ReturnType<RestartLoops['held']> {
     return this.#loops.held();
@@ -107,7 +115,8 @@ export class EngineState {
     this.fingerprints.delete(id);
     this.#touches.set(id, this.touches(id) + 1);
     const known = this.containers.get(id);
-    if (action === 'destroy') {
+    // Podman says that it was removed.
+    if (action === 'destroy' || action === 'remove') {
       this.forget(id);
       return { atOnce: known !== undefined };
     }
@@ -132,9 +141,10 @@ export class EngineState {
     return CHANGES.test(action) ? { inspect: id } : NOTHING;
   }
 
-  #takeNetwork({ action, attributes }: EngineEvent): EventEffect {
-    const container = attributes.container;
-    if (action === 'create' || action === 'destroy') return { networks: true };
+  #takeNetwork({ action, actorId, attributes }: EngineEvent): EventEffect {
+    // Podman tells the container as the actor, and the network not at all.
+    const container = attributes.container ?? (this.containers.has(actorId) ? actorId : undefined);
+    if (/^(?:create|destroy|remove)$/.test(action)) return { networks: true };
     if (container !== undefined && /^(?:connect|disconnect)$/.test(action)) {
       return { inspect: container, networks: true };
     }

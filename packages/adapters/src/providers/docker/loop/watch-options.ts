@@ -12,6 +12,8 @@ export interface WatchOptions {
   /** Silence after which the daemon is asked whether it is there. */
   readonly idleMs: number;
   readonly pingTimeoutMs: number;
+  /** An engine that does not tell of stops is asked for them this often. */
+  readonly stopPollMs: number;
   /** Swarm tasks have no events: they are asked for this often, and much more often while a service changes. */
   readonly swarmPollMs: number;
   readonly swarmBusyPollMs: number;

@@ -115,6 +115,7 @@ export class MemoryEngine implements DockerSource {
     return [...this.containersById.values()].map((container) => ({
       id: container.id,
       running: container.state === 'running' || container.state === 'paused',
+      ...(container.stopping ? { stopping: true } : {}),
       fingerprint: JSON.stringify({ ...container, startedAtMs: 0, environment: {} }),
     }));
   }
