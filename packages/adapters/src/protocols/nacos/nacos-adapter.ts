@@ -89,10 +89,11 @@ export function createNacosAdapter(parts: NacosParts): HttpProtocolAdapter {
 }
 
 function toRoutes(operation: NacosOperation, context: NacosContext): HttpRoute[] {
-  const { method, path, versions = ['v1', 'v2'] } = operation;
+  const { method, path, versions = ['v1', 'v2'], admission } = operation;
   return versions.map((api) => ({
     method,
     path: `${BASES[api]}${path}`,
+    ...(admission === undefined ? undefined : { admission }),
     handle(request) {
       const parameters = authorise(context, request);
       const answer = operation.handle({ api, request, parameters });

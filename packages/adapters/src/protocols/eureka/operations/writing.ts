@@ -28,6 +28,7 @@ export function writingOperations(
     {
       method: 'PUT',
       path: '/apps/:name/:id',
+      admission: 'heartbeat',
       async handle(request, { name = '', id = '' }) {
         const dirty = dirtyParameter(request);
         const renewal = await lifecycle.renew(name, id, dirty, isReplication(request));

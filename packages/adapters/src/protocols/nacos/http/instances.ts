@@ -117,7 +117,7 @@ export function instanceOperations(context: NacosContext): NacosOperation[] {
       },
     },
     { method: 'GET', path: '/instance/list', versions: ['v1', 'v2', 'v3'], handle: list },
-    { method: 'PUT', path: '/instance/beat', handle: beat },
+    { method: 'PUT', path: '/instance/beat', admission: 'heartbeat', handle: beat },
     {
       method: 'PUT',
       path: '/health/instance',

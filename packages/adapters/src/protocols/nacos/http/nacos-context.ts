@@ -29,6 +29,7 @@ export interface NacosOperation {
   readonly path: string;
   /** Default v1 and v2. */
   readonly versions?: readonly ApiVersion[];
+  readonly admission?: HttpRoute['admission'];
   handle(call: NacosCall): NacosAnswer | Promise<NacosAnswer>;
 }
 
