@@ -1,4 +1,5 @@
 import type { Instance, Labels } from '@portolan/core';
+import { isDialectLabel } from '../labels/dialect-labels.ts';
 
 /*
  * What Consul's clients say of an instance and this model has no field for is kept in its metadata under keys that no
@@ -40,12 +41,12 @@ export function toReservedLabels(fields: ReservedFields): Labels {
   return labels;
 }
 
-/** Metadata as the registrant gave it. */
+/** Metadata as the registrant gave it: no dialect's own notes. */
 export function toServiceMeta(metadata: Labels): Labels {
   const keys = Object.keys(metadata);
-  if (!keys.some((key) => key.startsWith(PREFIX))) return metadata;
+  if (!keys.some(isDialectLabel)) return metadata;
   return Object.fromEntries(
-    keys.filter((key) => !key.startsWith(PREFIX)).map((key) => [key, metadata[key] ?? '']),
+    keys.filter((key) => !isDialectLabel(key)).map((key) => [key, metadata[key] ?? '']),
   );
 }
 
