@@ -248,9 +248,9 @@ describe.runIf(isPossible)('what deploy/ holds', () => {
     );
     await routable(started, 'hello', 2);
     expect((await engine.docker('ps', '--format', '{{.Names}}')).split('\n')).toHaveLength(3);
-    const seen = 'console.log(process.getuid(), process.getgroups().join())';
-    const said = await engine.docker('exec', started.id, 'node', '-e', seen);
-    expect(said).toContain(`65532 65532,${await engineGroup()}`);
+    const seen = 'console.log(JSON.stringify([process.getuid(), ...process.getgroups()].sort()))';
+    const said = JSON.parse(await engine.docker('exec', started.id, 'node', '-e', seen));
+    expect(said).toEqual([65_532, 65_532, Number(await engineGroup())].sort());
     await started.project('stop', 'hello-v2');
     await routable(started, 'hello', 1);
   });
