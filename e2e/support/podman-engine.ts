@@ -101,7 +101,9 @@ export async function startPodmanEngine(): Promise<PodmanEngine> {
       podman('run', '-d', '--name', name, ...options, IMAGE, ...command),
     async clear() {
       await podman('pod', 'rm', '-f', '-a', '-t', '0').catch(() => undefined);
-      await podman('rm', '-f', '-a', '--depend', '-t', '0');
+      const all = ['rm', '-f', '-a', '-t', '0'] as const;
+      // One whose network another one uses goes after that one only.
+      await podman(...all).catch(() => podman(...all));
       await podman('network', 'prune', '-f');
     },
     async dispose() {
