@@ -135,12 +135,42 @@ async function addBridge(): Promise<string | undefined> {
 }
 
 /** What a daemon leaves mounted keeps its folder from being removed. */
-async function unmountBelow(folder: string): Promise<void> {
+export async function unmountBelow(folder: string): Promise<void> {
   const mounts = await readFile('/proc/self/mountinfo', 'utf8');
   const paths = mounts.split('\n').flatMap((line) => line.split(' ')[4] ?? []);
   for (const path of paths.filter((one) => one.startsWith(`${folder}/`)).reverse()) {
     await run('umount', ['-l', path]).catch(() => undefined);
   }
+}
+
+/** Packs the tests' image into the folder and gives the archive's path. */
+export async function archiveTestImage(folder: string): Promise<string> {
+  const root = join(folder, 'image');
+  for (const path of ['bin', 'tmp', 'www', 'usr', 'node']) {
+    mkdirSync(join(root, path), { recursive: true });
+  }
+  // Where the machine's libraries are mounted, programs look for them.
+  symlinkSync('usr/lib', join(root, 'lib'));
+  symlinkSync('usr/lib64', join(root, 'lib64'));
+  copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
+  for (const name of [
+    'sh',
+    'httpd',
+    'sleep',
+    'ls',
+    'cat',
+    'wget',
+    'hostname',
+    'kill',
+    'rm',
+    'touch',
+  ]) {
+    symlinkSync('busybox', join(root, 'bin', name));
+  }
+  const archive = join(folder, 'image.tar');
+  await run('tar', ['-C', root, '-cf', archive, '.']);
+  await rm(root, { recursive: true });
+  return archive;
 }
 
 /** Starts dockerd with folders of its own and imports the image. */
@@ -210,33 +240,9 @@ export async function startDockerEngine(): Promise<DockerEngine> {
   }
 
   async function importImage(): Promise<void> {
-    const root = join(folder, 'image');
-    for (const path of ['bin', 'tmp', 'www', 'usr', 'node']) {
-      mkdirSync(join(root, path), { recursive: true });
-    }
-    // Where the machine's libraries are mounted, programs look for them.
-    symlinkSync('usr/lib', join(root, 'lib'));
-    symlinkSync('usr/lib64', join(root, 'lib64'));
-    copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
-    for (const name of [
-      'sh',
-      'httpd',
-      'sleep',
-      'ls',
-      'cat',
-      'wget',
-      'hostname',
-      'kill',
-      'rm',
-      'touch',
-    ]) {
-      symlinkSync('busybox', join(root, 'bin', name));
-    }
-    const archive = join(folder, 'image.tar');
-    await run('tar', ['-C', root, '-cf', archive, '.']);
+    const archive = await archiveTestImage(folder);
     await docker('import', archive, IMAGE);
     await rm(archive);
-    await rm(root, { recursive: true });
   }
 
   async function clear(): Promise<void> {
