@@ -64,7 +64,6 @@ export {
   type HttpServer,
   type HttpServerDeps,
   type HttpServerOptions,
-  type ListenTarget,
 } from './server/http-server.ts';
 export type {
   ExchangeHandler,
@@ -72,6 +71,7 @@ export type {
   ServerExchange,
 } from './server/server-exchange.ts';
 export { DEFAULT_SERVER_LIMITS, type HttpServerLimits } from './server/server-limits.ts';
+export type { ListenTarget } from './server/shared-listeners.ts';
 export {
   createTlsListener,
   type TlsListener,

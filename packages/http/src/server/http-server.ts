@@ -1,4 +1,4 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { Clock, Logger } from '@portolan/core';
 import { NO_LOGGER } from '@portolan/core';
 import { fieldLines } from '../message/head-text.ts';
@@ -18,6 +18,7 @@ import { Http2ServerConnection } from './http2/http2-server-connection.ts';
 import { ServerConnection } from './server-connection.ts';
 import type { ServerExchange } from './server-exchange.ts';
 import { DEFAULT_SERVER_LIMITS, type HttpServerLimits } from './server-limits.ts';
+import { type ListenTarget, SharedListeners } from './shared-listeners.ts';
 
 /** The body of a reply to a fault, in the words of whoever owns the listener. */
 export interface FaultReply {
@@ -32,6 +33,8 @@ export interface HttpServerOptions {
   readonly http2?: boolean;
   /** The proxies that may connect and have to open with a PROXY header; absent: none is taken. Connections handed to `accept` are not asked. */
   readonly isProxy?: IsProxy;
+  /** Listening sockets at the address. Each takes one connection a turn of the event loop. Default 1. */
+  readonly listeners?: number;
   /** Called with each request once its head is complete. What it throws becomes a 500. */
   onExchange(exchange: ServerExchange): void;
   /** Default: plain text with the error's code. */
@@ -45,14 +48,6 @@ export interface HttpServerDeps {
   readonly logger?: Logger;
   /** Shared with pools, when given; not closed by the server then. */
   readonly wheel?: TimerWheel;
-}
-
-export interface ListenTarget {
-  readonly host: string;
-  readonly port: number;
-  readonly backlog?: number;
-  /** Other processes may listen there too, if they say so as well: the kernel spreads the connections over them. */
-  readonly reusePort?: boolean;
 }
 
 /** A listener and its connections. */
@@ -83,7 +78,7 @@ class SocketServer implements HttpServer, ConnectionOwner {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #ownsWheel: boolean;
-  readonly #listener: Server;
+  readonly #listeners: SharedListeners;
   readonly #connections = new Set<OwnedConnection>();
   readonly #perIp = new Map<string, number>();
   readonly #openings: ProxiedOpenings | undefined;
@@ -100,10 +95,11 @@ class SocketServer implements HttpServer, ConnectionOwner {
     this.#ownsWheel = deps.wheel === undefined;
     this.wheel = deps.wheel ?? new TimerWheel(deps.clock);
     this.#openings = options.isProxy && createProxiedOpenings(options.isProxy, this.wheel);
-    this.#listener = createServer(
-      { allowHalfOpen: true, noDelay: true, pauseOnConnect: true },
-      (accepted) => this.#onAccepted(adoptAccepted(accepted)),
-    );
+    this.#listeners = new SharedListeners({
+      count: options.listeners ?? 1,
+      onAccepted: (accepted) => this.#onAccepted(adoptAccepted(accepted)),
+      onError: (error) => this.#logger.error({ err: error }, 'The listener failed'),
+    });
   }
 
   get connections(): number {
@@ -117,19 +113,7 @@ class SocketServer implements HttpServer, ConnectionOwner {
   }
 
   listen(address: ListenTarget): Promise<AddressInfo> {
-    return new Promise((resolve, reject) => {
-      this.#listener.once('error', reject);
-      this.#listener.listen(address, () => {
-        this.#listener.off('error', reject);
-        this.#listener.on('error', (error) =>
-          this.#logger.error({ err: error }, 'The listener failed'),
-        );
-        const bound = this.#listener.address();
-        if (bound === null || typeof bound === 'string') {
-          reject(new Error('The listener has no port'));
-        } else resolve(bound);
-      });
-    });
+    return this.#listeners.listen(address);
   }
 
   #onAccepted(socket: Socket): void {
@@ -254,7 +238,7 @@ class SocketServer implements HttpServer, ConnectionOwner {
 
   #stopListening(): void {
     this.#openings?.close();
-    if (this.#listener.listening) this.#listener.close();
+    this.#listeners.close();
   }
 
   #cutAll(): void {

@@ -6,7 +6,7 @@ import { createProxiedOpenings, type IsProxy } from '../opening/proxied-opening.
 import type { ProxiedSource } from '../opening/proxy-protocol.ts';
 import type { TimerWheel } from '../time/timer-wheel.ts';
 import type { TlsFacts } from './connection-facts.ts';
-import type { ListenTarget } from './http-server.ts';
+import type { ListenTarget } from './shared-listeners.ts';
 
 export interface TlsListenerOptions {
   /** The server name chooses the first that is valid for it; without one, or with none that is, the first of all. */

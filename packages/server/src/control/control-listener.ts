@@ -65,6 +65,8 @@ export interface ControlListener {
 }
 
 const DEFAULT_BODY_LIMIT_BYTES = 64 * 1024;
+/** So many new connections a turn: heartbeats of clients that keep none open do not wait behind a crowd. */
+const LISTENERS = 8;
 const LATENCY_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 
 export function createControlListener(
@@ -116,6 +118,7 @@ class ExchangeDispatcher implements ControlListener {
     this.#server = createHttpServer(
       {
         limits: options.limits,
+        listeners: LISTENERS,
         onExchange: (exchange) => this.#begin(exchange),
         onFault: (error) => faults.labels(error.code).inc(),
         renderFault: (error) => {
