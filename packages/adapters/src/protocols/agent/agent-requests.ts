@@ -130,11 +130,13 @@ async function renewRefs(
   const unknown = new Set(await registry.renewBatch(refs));
   const gone = [...unbound];
   const roles: object[] = [];
+  // Nearly always there is none, and nobody is looked up.
+  const mayBeExclusive = registry.settingsDocuments.list().some(({ exclusive }) => exclusive);
   for (const [at, ref] of refs.entries()) {
     const slot = places[at] ?? 0;
     const lost = unknown.has(ref);
     if (lost) gone.push(slot);
-    else {
+    else if (mayBeExclusive) {
       const exclusive = toRoleJson(registry.instance(ref)?.exclusive);
       if (exclusive)
         roles.push({ slot, ttlMs: registry.lease(ref)?.spec.ttlMs ?? null, exclusive });
