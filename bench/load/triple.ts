@@ -67,6 +67,7 @@ try {
     const ids = Array.from({ length: size }, (__, k) => `i-${at * BATCH + k}`);
     return requestBytes('POST', '/api/v1/instances/heartbeat', host, { ids });
   });
+  const startedMs = performance.now();
   const [beats, churn] = await Promise.all([
     runLoad({
       origin: server.control,
@@ -82,7 +83,8 @@ try {
       rate: changes,
       next(at) {
         const version = `c${at}`;
-        askedMs.set(version, performance.now());
+        // A connection asks for its next request ahead of its time.
+        askedMs.set(version, Math.max(performance.now(), startedMs + (at * 1_000) / changes));
         const service = at % services;
         const index = service * PER_SERVICE + (Math.floor(at / services) % PER_SERVICE);
         return requestBytes(
