@@ -44,7 +44,7 @@ export const DOOR_FIELDS = {
   consul: {
     registers: REGISTERED,
     reads: FIELDS.filter((field) => field !== 'labels'),
-    does: ['setMaintenance'],
+    does: ['report', 'setMaintenance'],
   },
   dns: {
     registers: [],
