@@ -2,8 +2,9 @@ import { type ClientDeps, createClient, PortolanError } from '@portolan/client';
 import { serviceId } from '@portolan/core';
 import { seededRandom } from '@portolan/testing';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { wholeBody } from './test-control/control-caller.ts';
 import { dialInMemory } from './test-rest/agent-peer.ts';
-import { createNativeApi, type NativeApi, wholeBody } from './test-rest/native-api.ts';
+import { createNativeApi, type NativeApi } from './test-rest/native-api.ts';
 
 let api: NativeApi;
 let calls: string[];

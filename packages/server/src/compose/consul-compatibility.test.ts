@@ -1,7 +1,7 @@
 import { type ConsulFeature, consulCompatibility } from '@portolan/adapters/consul';
 import { expect, it } from 'vitest';
 import { type ConsulApi, createConsulApi } from './test-consul/consul-api.ts';
-import { wholeBody } from './test-rest/native-api.ts';
+import { wholeBody } from './test-control/control-caller.ts';
 
 const REGISTER = '/v1/agent/service/register';
 

@@ -2,8 +2,8 @@ import { isRegistryError, RegistryError } from '@portolan/core';
 import { settle } from '@portolan/testing';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type ConsulApi, type ConsulCall, createConsulApi } from './test-consul/consul-api.ts';
-import { wholeBody } from './test-rest/native-api.ts';
+import { type ConsulApi, createConsulApi } from './test-consul/consul-api.ts';
+import { type ControlCall, wholeBody } from './test-control/control-caller.ts';
 
 const NASTY = [
   ...['__proto__', 'constructor', 'hasOwnProperty', 'toString', '', '.', '..', '*', '%', '%00'],
@@ -200,7 +200,7 @@ const query = fc
     ).toString(),
   );
 
-function hostileCall(api: ConsulApi): fc.Arbitrary<ConsulCall> {
+function hostileCall(api: ConsulApi): fc.Arbitrary<ControlCall> {
   const methods = [
     'GET',
     'HEAD',

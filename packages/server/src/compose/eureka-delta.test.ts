@@ -2,13 +2,8 @@ import { gunzipSync } from 'node:zlib';
 import { createEurekaAdapter } from '@portolan/adapters/eureka';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import {
-  bytesOf,
-  createDialectApi,
-  type DialectApi,
-  inTurns,
-  textOf,
-} from './test-eureka/dialect-api.ts';
+import { bytesOf, wholeBody } from './test-control/control-caller.ts';
+import { createDialectApi, type DialectApi, inTurns } from './test-eureka/dialect-api.ts';
 
 interface Told {
   readonly instanceId: string;
@@ -29,7 +24,7 @@ async function read(api: DialectApi, path: string): Promise<Applications> {
     headers: { accept: 'application/json' },
   });
   expect(reply.status).toBe(200);
-  return JSON.parse(await textOf(reply)).applications;
+  return JSON.parse(await wholeBody(reply)).applications;
 }
 
 /** As Netflix' client counts, over what it holds. */
@@ -168,7 +163,7 @@ it('who asks for gzip is sent gzip, a long catalogue in pieces', async () => {
   const zipped = await api.call({ method: 'GET', target, headers: { 'accept-encoding': 'gzip' } });
   expect(typeof plain.body).toBe('object');
   expect(zipped.headers['content-encoding']).toBe('gzip');
-  const text = await inTurns(api, textOf(plain));
+  const text = await inTurns(api, wholeBody(plain));
   expect(gunzipSync(await inTurns(api, bytesOf(zipped))).toString()).toBe(text);
   expect(text.match(/<instance>/g)).toHaveLength(1_000);
   // One service of many: others get their turn while it is counted and written.
@@ -179,11 +174,11 @@ it('who asks for gzip is sent gzip, a long catalogue in pieces', async () => {
   }));
   await api.registry.registerBatch(large, { trusted: false });
   const all = await inTurns(api, api.call({ method: 'GET', target }));
-  const written = await inTurns(api, textOf(all));
+  const written = await inTurns(api, wholeBody(all));
   expect(written).toContain('<apps__hashcode>UP_4000_</apps__hashcode>');
   expect(written.match(/<instance>/g)).toHaveLength(4_000);
   const vip = await inTurns(api, api.call({ method: 'GET', target: '/eureka/vips/large' }));
-  expect((await inTurns(api, textOf(vip))).match(/<instance>/g)).toHaveLength(3_000);
+  expect((await inTurns(api, wholeBody(vip))).match(/<instance>/g)).toHaveLength(3_000);
   const small = await api.call({
     method: 'GET',
     target: '/eureka/apps/S-1',

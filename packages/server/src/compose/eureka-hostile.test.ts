@@ -1,7 +1,8 @@
 import { createEurekaAdapter } from '@portolan/adapters/eureka';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { createDialectApi, inTurns, textOf } from './test-eureka/dialect-api.ts';
+import { wholeBody } from './test-control/control-caller.ts';
+import { createDialectApi, inTurns } from './test-eureka/dialect-api.ts';
 import { hostileCall } from './test-eureka/hostile-input.ts';
 
 const FIELDS = [
@@ -66,7 +67,7 @@ it('no request makes Eureka’s REST throw, refusals are Eureka’s own, and wha
     fc.asyncProperty(calls, async (call) => {
       const before = api.registry.revision;
       const reply = await inTurns(api, api.call(call));
-      const text = await inTurns(api, textOf(reply));
+      const text = await inTurns(api, wholeBody(reply));
       expect(api.faults).toEqual([]);
       expect(reply.status).toBeLessThan(500);
       if (reply.status < 400) {

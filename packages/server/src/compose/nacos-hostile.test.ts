@@ -2,7 +2,8 @@ import { createNacosAdapter, createNacosParts } from '@portolan/adapters/nacos';
 import { settle } from '@portolan/testing';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { createDialectApi, textOf } from './test-eureka/dialect-api.ts';
+import { wholeBody } from './test-control/control-caller.ts';
+import { createDialectApi } from './test-eureka/dialect-api.ts';
 import { hostileCall } from './test-eureka/hostile-input.ts';
 
 const FIELDS = [
@@ -51,7 +52,7 @@ it('no request makes Nacos’ HTTP API throw, refusals are Nacos’ own, and wha
       // Whoever waits for a configuration goes away.
       abort.abort();
       const reply = await pending;
-      const text = await textOf(reply);
+      const text = await wholeBody(reply);
       expect(api.faults).toEqual([]);
       // 501: what there is none of here, configuration, is said to be so.
       expect(reply.status < 500 || reply.status === 501).toBe(true);
@@ -100,7 +101,7 @@ it('who listens for a configuration waits as long as it wants, and no longer whe
   leaving.abort();
   expect((await impatient).status).toBe(200);
   await api.clock.advance(600);
-  expect(await textOf(await patient)).toBe('');
+  expect(await wholeBody(await patient)).toBe('');
   await api.close();
   expect(api.clock.pending).toBe(0);
 });

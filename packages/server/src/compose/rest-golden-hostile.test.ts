@@ -2,12 +2,8 @@ import { isRegistryError } from '@portolan/core';
 import { settle } from '@portolan/testing';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import {
-  createNativeApi,
-  type NativeApi,
-  type NativeCall,
-  wholeBody,
-} from './test-rest/native-api.ts';
+import { type ControlCall, wholeBody } from './test-control/control-caller.ts';
+import { createNativeApi, type NativeApi } from './test-rest/native-api.ts';
 
 const NASTY = [
   '__proto__',
@@ -107,7 +103,7 @@ function toUsv(text: string): string {
   return text.toWellFormed();
 }
 
-function hostileCall(api: NativeApi): fc.Arbitrary<NativeCall> {
+function hostileCall(api: NativeApi): fc.Arbitrary<ControlCall> {
   const path = fc.constantFrom(...api.adapter.routes.map((route) => route.path));
   return fc
     .record({
@@ -186,7 +182,7 @@ it('a store that fails is an error of its own, and nothing of the write is seen'
   const before = await readAll(api);
   const { RegistryError } = await import('@portolan/core');
   api.store.failCommitsWith(new RegistryError('STORE_FULL', { detail: 'The disk is full.' }));
-  const writes: NativeCall[] = [
+  const writes: ControlCall[] = [
     { method: 'POST', target: '/register', body: registration('new', 8081) },
     {
       method: 'POST',

@@ -2,7 +2,8 @@ import { ERROR_TABLE } from '@portolan/core';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createNativeApi, type NativeApi, wholeBody } from './test-rest/native-api.ts';
+import { wholeBody } from './test-control/control-caller.ts';
+import { createNativeApi, type NativeApi } from './test-rest/native-api.ts';
 
 interface Documented {
   readonly operationId: string;

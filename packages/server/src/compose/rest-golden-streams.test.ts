@@ -1,7 +1,8 @@
 import type { ControlReply } from '@portolan/core';
 import { settle } from '@portolan/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createNativeApi, type NativeApi, wholeBody } from './test-rest/native-api.ts';
+import { wholeBody } from './test-control/control-caller.ts';
+import { createNativeApi, type NativeApi } from './test-rest/native-api.ts';
 
 interface SseEvent {
   readonly id: string | undefined;

@@ -1,26 +1,15 @@
 import { type ConsulAdapterOptions, createConsulAdapter } from '@portolan/adapters/consul';
-import {
-  type ControlReply,
-  type ControlRequest,
-  type HttpProtocolAdapter,
-  type Logger,
-  NO_LOGGER,
-} from '@portolan/core';
+import type { HttpProtocolAdapter } from '@portolan/core';
 import type { RegistryOptionsInput } from '@portolan/registry';
-import { type GoldenTarget, seededRandom } from '@portolan/testing';
-import { answer } from '../../control/answer.ts';
-import { createRouteTable } from '../../control/route-table.ts';
+import { seededRandom } from '@portolan/testing';
 import {
-  createNativeApi,
-  type NativeApi,
-  type NativeCall,
+  type ControlCall,
+  type ControlCaller,
+  createControlCaller,
   wholeBody,
-} from '../test-rest/native-api.ts';
-
-export interface ConsulCall extends NativeCall {
-  /** Default 127.0.0.1. */
-  readonly from?: string;
-}
+} from '../test-control/control-caller.ts';
+import { faultLog } from '../test-control/turned-registry.ts';
+import { createNativeApi, type NativeApi } from '../test-rest/native-api.ts';
 
 /** What came back, its body whole and, where it is JSON, parsed. */
 export interface ConsulAnswer {
@@ -32,17 +21,14 @@ export interface ConsulAnswer {
 }
 
 /** The Consul dialect beside the native API, over one registry, without sockets, in a time that is turned. */
-export interface ConsulApi {
+export interface ConsulApi extends ControlCaller {
   readonly native: NativeApi;
   readonly adapter: HttpProtocolAdapter;
   readonly faults: readonly object[];
-  /** Method and pattern of every route that answered with success. */
-  readonly succeeded: ReadonlySet<string>;
-  call(call: ConsulCall): Promise<ControlReply>;
   get(target: string, from?: string): Promise<ConsulAnswer>;
   put(target: string, body?: unknown, from?: string): Promise<ConsulAnswer>;
   /** Paths below `/v1` go to the dialect, all others to the native API. */
-  readonly golden: GoldenTarget;
+  readonly golden: ControlCaller['golden'];
   close(): Promise<void>;
 }
 
@@ -51,42 +37,18 @@ export async function createConsulApi(
   registryOptions: RegistryOptionsInput = {},
 ): Promise<ConsulApi> {
   const native = await createNativeApi({ registry: registryOptions });
-  const faults: object[] = [];
-  const logger: Logger = { ...NO_LOGGER, error: (fields) => void faults.push(fields) };
+  const { faults, logger } = faultLog();
   const { registry, clock } = native;
   const adapter = createConsulAdapter(
     { version: '0.0.0-test', ...options },
     { registry, clock, random: seededRandom(11), logger },
   );
-  const table = createRouteTable([adapter]);
-  const succeeded = new Set<string>();
+  const ending = new AbortController();
+  const { signal } = ending;
+  const caller = createControlCaller({ adapters: [adapter], clock, logger, signal });
 
-  async function call(sent: ConsulCall): Promise<ControlReply> {
-    const url = new URL(sent.target, 'http://test');
-    const at = sent.target.indexOf('?');
-    const path = at < 0 ? sent.target : sent.target.slice(0, at);
-    const headers = sent.headers ?? {};
-    const body = sent.body ?? '';
-    const request: ControlRequest = {
-      method: sent.method,
-      path,
-      query: url.searchParams,
-      header: (name) => (Object.hasOwn(headers, name) ? headers[name] : undefined),
-      body: typeof body === 'string' ? new TextEncoder().encode(body) : body,
-      remoteAddress: sent.from ?? '127.0.0.1',
-      requestId: 'test-1',
-      signal: sent.signal ?? new AbortController().signal,
-    };
-    const resolution = table.resolve(sent.method, path);
-    const reply = await answer(resolution, request, adapter, logger);
-    if (resolution.kind === 'route' && reply.status < 300) {
-      succeeded.add(`${resolution.route.method} ${resolution.route.path}`);
-    }
-    return reply;
-  }
-
-  async function whole(sent: ConsulCall): Promise<ConsulAnswer> {
-    const reply = await call(sent);
+  async function whole(sent: ControlCall): Promise<ConsulAnswer> {
+    const reply = await caller.call(sent);
     const text = await wholeBody(reply);
     const isJson = reply.headers['content-type'] === 'application/json';
     return {
@@ -98,11 +60,10 @@ export async function createConsulApi(
   }
 
   return {
+    ...caller,
     native,
     adapter,
     faults,
-    succeeded,
-    call,
     get: (target, from = '127.0.0.1') => whole({ method: 'GET', target, from }),
     put: (target, body, from = '127.0.0.1') =>
       whole({
@@ -114,13 +75,12 @@ export async function createConsulApi(
           : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       }),
     golden: {
-      async send(request) {
-        if (!request.target.startsWith('/v1/')) return native.golden.send(request);
-        const { status, headers, text } = await whole(request);
-        return { status, headers, body: text };
-      },
-      advance: (ms) => clock.advance(ms),
+      ...caller.golden,
+      send: (request) => (request.target.startsWith('/v1/') ? caller : native).golden.send(request),
     },
-    close: () => native.close(),
+    close() {
+      ending.abort();
+      return native.close();
+    },
   };
 }

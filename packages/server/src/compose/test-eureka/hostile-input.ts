@@ -1,6 +1,6 @@
 import type { HttpProtocolAdapter } from '@portolan/core';
 import fc from 'fast-check';
-import type { DialectCall } from './dialect-api.ts';
+import type { ControlCall } from '../test-control/control-caller.ts';
 
 /** Words that break careless code. */
 export const NASTY = [
@@ -23,7 +23,7 @@ export interface HostileVocabulary {
 export function hostileCall(
   adapter: HttpProtocolAdapter,
   vocabulary: HostileVocabulary,
-): fc.Arbitrary<DialectCall> {
+): fc.Arbitrary<ControlCall> {
   const known = fc.constantFrom(...vocabulary.values.map(String));
   const word = fc.oneof(
     { weight: 4, arbitrary: known },

@@ -8,8 +8,9 @@ import {
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { createGrpcAdapter } from '@portolan/adapters/grpc';
-import { type Logger, NO_LOGGER, NO_METRICS } from '@portolan/core';
+import { NO_METRICS } from '@portolan/core';
 import { seededRandom } from '@portolan/testing';
+import { faultLog } from '../test-control/turned-registry.ts';
 import { createNativeApi, type NativeApi } from '../test-rest/native-api.ts';
 
 const PROTOS = fileURLToPath(
@@ -36,8 +37,7 @@ export interface GrpcDoor {
 
 export async function openGrpcDoor(): Promise<GrpcDoor> {
   const native = await createNativeApi();
-  const faults: object[] = [];
-  const logger: Logger = { ...NO_LOGGER, error: (fields) => void faults.push(fields) };
+  const { faults, logger } = faultLog();
   const adapter = createGrpcAdapter(
     { listen: { host: '127.0.0.1', port: 0 } },
     { ...native, logger, random: seededRandom(9), metrics: NO_METRICS },
