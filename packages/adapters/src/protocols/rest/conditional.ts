@@ -1,4 +1,15 @@
-import { type ControlRequest, isRegistryError, RegistryError, type Revision } from '@portolan/core';
+import {
+  type ControlReply,
+  type ControlRequest,
+  isRegistryError,
+  RegistryError,
+  type Revision,
+} from '@portolan/core';
+import { jsonReply } from './json-reply.ts';
+
+interface Revised {
+  readonly modifyRevision: Revision;
+}
 
 /** What a write is conditional on. */
 export type Condition =
@@ -25,10 +36,7 @@ export function toCondition(request: Pick<ControlRequest, 'header'>): Condition 
 }
 
 /** Checks what can be known before the write; returns the guard that the write itself carries. */
-export function toGuard(
-  condition: Condition,
-  present: { readonly modifyRevision: Revision } | undefined,
-): Revision | undefined {
+export function toGuard(condition: Condition, present: Revised | undefined): Revision | undefined {
   switch (condition.kind) {
     case 'none':
       return undefined;
@@ -55,11 +63,46 @@ export function toConditionError(error: unknown, condition: Condition): unknown 
   return new RegistryError('PRECONDITION_FAILED', { detail: error.message, cause: error });
 }
 
-/** Whether `If-None-Match` of a read names this revision. */
-export function isNotModified(
+/**
+ * Makes a write on the condition that its headers state. What can be known before is checked
+ * before; `write` carries the guard it is given, for what only the store can know.
+ */
+export async function writeConditionally<T>(
   request: Pick<ControlRequest, 'header'>,
-  revision: Revision,
-): boolean {
+  present: Revised | undefined,
+  write: (guard: Revision | undefined) => Promise<T>,
+): Promise<T> {
+  const condition = toCondition(request);
+  const guard = toGuard(condition, present);
+  try {
+    return await write(guard);
+  } catch (error) {
+    throw toConditionError(error, condition);
+  }
+}
+
+/** A document as `value`, with its revision as ETag. */
+export function documentReply(
+  document: Revised,
+  status = 200,
+  value: unknown = document,
+): ControlReply {
+  return jsonReply(value, status, { etag: toETag(document) });
+}
+
+/** Answers a read: 304 where its `If-None-Match` names the document's revision, and else the document as `value`. */
+export function readReply(
+  request: Pick<ControlRequest, 'header'>,
+  document: Revised,
+  value: unknown = document,
+): ControlReply {
+  return isNotModified(request, document.modifyRevision)
+    ? { status: 304, headers: { etag: toETag(document) } }
+    : documentReply(document, 200, value);
+}
+
+/** Whether `If-None-Match` of a read names this revision. */
+function isNotModified(request: Pick<ControlRequest, 'header'>, revision: Revision): boolean {
   const tags = request.header('if-none-match');
   if (tags === undefined) return false;
   // RFC 9110 §13.1.2: weak comparison.
@@ -68,7 +111,7 @@ export function isNotModified(
     .some((tag) => ['*', `"${revision}"`, `W/"${revision}"`].includes(tag.trim()));
 }
 
-export function toETag(document: { readonly modifyRevision: Revision }): string {
+function toETag(document: Revised): string {
   return `"${document.modifyRevision}"`;
 }
 

@@ -1,10 +1,5 @@
-import {
-  type ControlReply,
-  RegistryError,
-  type StoredTrafficPolicy,
-  serviceId,
-} from '@portolan/core';
-import { isNotModified, toCondition, toConditionError, toETag, toGuard } from '../conditional.ts';
+import { RegistryError, type StoredTrafficPolicy, serviceId } from '@portolan/core';
+import { documentReply, readReply, writeConditionally } from '../conditional.ts';
 import { jsonReply } from '../json-reply.ts';
 import {
   type Call,
@@ -74,10 +69,7 @@ export function policyOperations({ registry }: RestContext): Operation[] {
       answers: { 200: answered, 304: { description: 'Still at that revision.', headers: ETAG } },
       errors: ['POLICY_NOT_FOUND'],
       handle(call) {
-        const { policy } = requirePolicy(call);
-        return isNotModified(call.request, policy.modifyRevision)
-          ? { status: 304, headers: { etag: toETag(policy) } }
-          : policyReply(policy);
+        return readReply(call.request, requirePolicy(call).policy);
       },
     },
     {
@@ -96,15 +88,11 @@ export function policyOperations({ registry }: RestContext): Operation[] {
         const owner = { service, namespace, group };
         const key = serviceId({ name: service, namespace, group });
         const body = readBody(call, policyCodec(owner));
-        const condition = toCondition(call.request);
         const present = documents.get(key);
-        const guard = toGuard(condition, present);
-        try {
-          const { document } = await documents.put(key, toPolicy(body, owner), guard);
-          return policyReply(document, present ? 200 : 201);
-        } catch (error) {
-          throw toConditionError(error, condition);
-        }
+        const { document } = await writeConditionally(call.request, present, (guard) =>
+          documents.put(key, toPolicy(body, owner), guard),
+        );
+        return documentReply(document, present ? 200 : 201);
       },
     },
     {
@@ -118,20 +106,12 @@ export function policyOperations({ registry }: RestContext): Operation[] {
       answers: { 200: { description: 'What was deleted.', schema: policyDeletedAnswer } },
       errors: ['POLICY_NOT_FOUND', 'PRECONDITION_FAILED'],
       async handle(call) {
-        const condition = toCondition(call.request);
         const { key, policy } = requirePolicy(call);
-        const guard = toGuard(condition, policy);
-        try {
+        await writeConditionally(call.request, policy, async (guard) => {
           if (!(await documents.delete(key, guard))) requirePolicy(call);
-        } catch (error) {
-          throw toConditionError(error, condition);
-        }
+        });
         return jsonReply({ deleted: policy });
       },
     },
   ];
-}
-
-function policyReply(policy: StoredTrafficPolicy, status = 200): ControlReply {
-  return jsonReply(policy, status, { etag: toETag(policy) });
 }

@@ -8,7 +8,14 @@ import {
 } from '@portolan/core';
 import { validationError } from '../body/body-codec.ts';
 import { toRouteJson } from '../codecs/route-json.ts';
-import { isNotModified, toCondition, toConditionError, toETag, toGuard } from '../conditional.ts';
+import {
+  documentReply,
+  readReply,
+  toCondition,
+  toConditionError,
+  toGuard,
+  writeConditionally,
+} from '../conditional.ts';
 import { jsonReply } from '../json-reply.ts';
 import {
   type Call,
@@ -77,9 +84,7 @@ export function routeOperations(context: RestContext): Operation[] {
       errors: ['ROUTE_NOT_FOUND'],
       handle(call) {
         const { route } = requireRoute(call);
-        return isNotModified(call.request, route.modifyRevision)
-          ? { status: 304, headers: { etag: toETag(route) } }
-          : routeReply(route);
+        return readReply(call.request, route, toRouteJson(route));
       },
     },
     {
@@ -96,15 +101,11 @@ export function routeOperations(context: RestContext): Operation[] {
       async handle(call) {
         const { key, name, namespace } = routeKeyOf(call);
         const body = readBody(call, routeCodec(name, namespace));
-        const condition = toCondition(call.request);
         const present = documents.get(key);
-        const guard = toGuard(condition, present);
-        try {
-          const { document } = await documents.put(key, toRoute(body, name, namespace), guard);
-          return routeReply(document, present ? 200 : 201);
-        } catch (error) {
-          throw toConditionError(error, condition);
-        }
+        const { document } = await writeConditionally(call.request, present, (guard) =>
+          documents.put(key, toRoute(body, name, namespace), guard),
+        );
+        return routeReply(document, present ? 200 : 201);
       },
     },
     {
@@ -118,15 +119,11 @@ export function routeOperations(context: RestContext): Operation[] {
       answers: { 200: { description: 'What was deleted.', schema: routeDeletedAnswer } },
       errors: ['ROUTE_NOT_FOUND', 'PRECONDITION_FAILED'],
       async handle(call) {
-        const condition = toCondition(call.request);
         const { key, route } = requireRoute(call);
-        const guard = toGuard(condition, route);
-        try {
+        await writeConditionally(call.request, route, async (guard) => {
           if (!(await documents.delete(key, guard)))
             throw unknownRoute(route.name, route.namespace);
-        } catch (error) {
-          throw toConditionError(error, condition);
-        }
+        });
         return jsonReply({ deleted: toRouteJson(route) });
       },
     },
@@ -175,7 +172,7 @@ export function routeOperations(context: RestContext): Operation[] {
 }
 
 function routeReply(route: StoredRoute, status = 200): ControlReply {
-  return jsonReply(toRouteJson(route), status, { etag: toETag(route) });
+  return documentReply(route, status, toRouteJson(route));
 }
 
 function routeKeyOf(call: Call): { key: string; name: string; namespace: string } {

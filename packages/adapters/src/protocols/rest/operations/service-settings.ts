@@ -1,11 +1,6 @@
-import {
-  type ControlReply,
-  type ServiceKey,
-  type StoredServiceSettings,
-  serviceId,
-} from '@portolan/core';
+import { type ServiceKey, type StoredServiceSettings, serviceId } from '@portolan/core';
 import { toTermJson } from '../codecs/exclusive-json.ts';
-import { isNotModified, toCondition, toConditionError, toETag, toGuard } from '../conditional.ts';
+import { documentReply, readReply, writeConditionally } from '../conditional.ts';
 import { jsonReply } from '../json-reply.ts';
 import {
   type Operation,
@@ -49,9 +44,7 @@ export function serviceSettingsOperations({ registry }: RestContext): Operation[
       handle(call) {
         const service = serviceKeyOf(call);
         const settings = documents.get(serviceId(service)) ?? unsettled(service);
-        return isNotModified(call.request, settings.modifyRevision)
-          ? { status: 304, headers: { etag: toETag(settings) } }
-          : settingsReply(settings);
+        return readReply(call.request, settings);
       },
     },
     {
@@ -69,16 +62,12 @@ export function serviceSettingsOperations({ registry }: RestContext): Operation[
         const { name: service, namespace, group } = serviceKeyOf(call);
         const key = serviceId({ namespace, group, name: service });
         const { exclusive } = readBody(call, settingsCodec);
-        const condition = toCondition(call.request);
         const present = documents.get(key);
-        const guard = toGuard(condition, present);
-        try {
-          const settings = { service, namespace, group, exclusive };
-          const { document } = await documents.put(key, settings, guard);
-          return settingsReply(document, present ? 200 : 201);
-        } catch (error) {
-          throw toConditionError(error, condition);
-        }
+        const settings = { service, namespace, group, exclusive };
+        const { document } = await writeConditionally(call.request, present, (guard) =>
+          documents.put(key, settings, guard),
+        );
+        return documentReply(document, present ? 200 : 201);
       },
     },
     {
@@ -99,14 +88,10 @@ export function serviceSettingsOperations({ registry }: RestContext): Operation[
       async handle(call) {
         const service = serviceKeyOf(call);
         const key = serviceId(service);
-        const condition = toCondition(call.request);
         const present = documents.get(key);
-        const guard = toGuard(condition, present);
-        try {
+        await writeConditionally(call.request, present, async (guard) => {
           if (present) await documents.delete(key, guard);
-        } catch (error) {
-          throw toConditionError(error, condition);
-        }
+        });
         return jsonReply({ deleted: present ?? unsettled(service) });
       },
     },
@@ -146,8 +131,4 @@ export function serviceSettingsOperations({ registry }: RestContext): Operation[
 function unsettled({ name, namespace, group }: ServiceKey): StoredServiceSettings {
   const none = { createRevision: 0, modifyRevision: 0 };
   return { service: name, namespace, group, exclusive: false, ...none };
-}
-
-function settingsReply(settings: StoredServiceSettings, status = 200): ControlReply {
-  return jsonReply(settings, status, { etag: toETag(settings) });
 }
