@@ -36,6 +36,7 @@ typedef struct {
   int32_t generation;
   bool reading;    /* JavaScript wants what comes */
   bool registered; /* in the epoll set */
+  uint32_t stalled; /* the last flush in which something of it was not sent whole */
 } slot_t;
 
 typedef struct {
@@ -56,6 +57,7 @@ typedef struct {
   slot_t *slots;
   uint32_t slot_count;
   uint32_t reading_count;
+  uint32_t flush_count;
   size_t read_bytes; /* the most of one read */
   memory_t input, input_rows, output, output_rows;
   uint32_t row_count;
@@ -261,16 +263,20 @@ static int32_t send_row(transport_t *transport, const int32_t *row) {
   if (row[2] < 0 || row[3] < 0) return -EINVAL;
   size_t offset = (size_t)row[2], length = (size_t)row[3];
   if (offset > transport->output.length || length > transport->output.length - offset) return -EINVAL;
+  /* There may be room again by now, for what would overtake its forerunner. */
+  if (slot->stalled == transport->flush_count) return 0;
   ssize_t sent;
   do sent = send(slot->fd, (uint8_t *)transport->output.data + offset, length, MSG_DONTWAIT | MSG_NOSIGNAL);
   while (sent < 0 && errno == EINTR);
+  if (sent != (ssize_t)length) slot->stalled = transport->flush_count;
   if (sent >= 0) return (int32_t)sent;
   return errno == EAGAIN || errno == EWOULDBLOCK ? 0 : -errno;
 }
 
 /*
- * flush(rows): sends each row's bytes. Returns how many were not sent whole; those rows stand first in the rows then, each with
- * the offset and length of its rest, or with an error's negative number for the length.
+ * flush(rows): sends each row's bytes, but none of a slot behind bytes of it that were not sent. Returns how many were not sent
+ * whole; those rows stand first in the rows then, each with the offset and length of its rest, or with an error's negative number
+ * for the length.
  */
 static napi_value flush(napi_env env, napi_callback_info info) {
   int32_t rows;
@@ -280,6 +286,7 @@ static napi_value flush(napi_env env, napi_callback_info info) {
     napi_throw_range_error(env, NULL, "There are not so many rows");
     return NULL;
   }
+  transport->flush_count++;
   int32_t *all = transport->output_rows.data;
   int32_t kept = 0;
   for (int32_t i = 0; i < rows; i++) {

@@ -1,3 +1,4 @@
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { constants } from 'node:os';
@@ -5,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadNativeTransport, type NativeTransport, ROW } from './native-addon.ts';
 
-const output = Buffer.alloc(1_024);
+const output = Buffer.alloc(66_048);
 const outputRows = new Int32Array(4 * ROW);
 const told: number[][] = [];
 const inputRows = new Int32Array(4 * ROW);
@@ -24,7 +25,7 @@ it('is not loaded where it is switched off', () => {
 
 it('is not made of memory that is too small or of another kind', () => {
   if (loaded.transport === undefined) return;
-  const memory = { input: output, inputRows, output, outputRows, readBytes: 32_768 };
+  const memory = { input: Buffer.alloc(1_024), inputRows, output, outputRows, readBytes: 32_768 };
   const made = loadNativeTransport(memory, () => undefined);
   expect(made.transport).toBeUndefined();
 });
@@ -33,7 +34,7 @@ describe.skipIf(loaded.transport === undefined)(
   `the native transport${loaded.transport ? '' : ` (skipped: ${loaded.reason})`}`,
   () => {
     const transport = loaded.transport as NativeTransport;
-    const { EBADF, EEXIST, EINVAL, ENOMEM } = constants.errno;
+    const { EBADF, EEXIST, EINVAL, EMSGSIZE, ENOMEM } = constants.errno;
     let server: Server;
     let near: Socket;
     let far: Socket;
@@ -90,7 +91,7 @@ describe.skipIf(loaded.transport === undefined)(
       const received: Buffer[] = [];
       near.on('data', (piece: Buffer) => received.push(piece));
       output.write('good');
-      outputRows.set([0, 2, 0, 4, 5, 1, 0, 4, 0, 1, 1_020, 8, 0, 1, 0, 4]);
+      outputRows.set([0, 2, 0, 4, 5, 1, 0, 4, 0, 1, 66_044, 8, 0, 1, 0, 4]);
       expect(transport.flush(4)).toBe(3);
       expect([...outputRows.subarray(0, 3 * ROW)]).toEqual([
         0,
@@ -103,14 +104,45 @@ describe.skipIf(loaded.transport === undefined)(
         -EBADF,
         0,
         1,
-        1_020,
+        66_044,
         -EINVAL,
       ]);
-      outputRows.set([0, 1, -4, 8, 0, 1, 0, -8, 0, 1, 2_000, 0, 0, 1, 0, 2_000]);
+      outputRows.set([0, 1, -4, 8, 0, 1, 0, -8, 0, 1, 66_049, 0, 0, 1, 0, 66_049]);
       expect(transport.flush(4)).toBe(4);
       await once(near, 'data');
       await turns();
       expect(Buffer.concat(received).toString()).toBe('good');
+    });
+
+    it('sends no row of a socket behind one that was not sent whole', async () => {
+      // Datagrams, because whether one is taken is known before: by its length.
+      const receiver = createSocket('udp4').bind(0, '127.0.0.1');
+      await once(receiver, 'listening');
+      const sender = createSocket('udp4');
+      sender.connect(receiver.address().port, '127.0.0.1');
+      await once(sender, 'connect');
+      const received: string[] = [];
+      receiver.on('message', (message) => received.push(message.toString()));
+      const handles = sender as unknown as { [key: symbol]: { handle?: { fd: number } } };
+      const [state] = Object.getOwnPropertySymbols(sender).filter((key) => handles[key]?.handle);
+      transport.attach(0, 1, handles[state as symbol]?.handle?.fd ?? -1);
+      transport.attach(1, 1, fd);
+      output.write('later');
+      outputRows.set([0, 1, 0, 66_000, 1, 1, 0, 5, 0, 1, 0, 5]);
+      expect(transport.flush(3)).toBe(2);
+      expect([...outputRows.subarray(0, 2 * ROW)]).toEqual([
+        ...[0, 1, 0, -EMSGSIZE],
+        ...[0, 1, 0, 5],
+      ]);
+      // Only there: with the next flush the socket is tried again.
+      outputRows.set([0, 1, 0, 5]);
+      expect(transport.flush(1)).toBe(0);
+      await once(receiver, 'message');
+      expect(received).toEqual(['later']);
+      expect((await once(near, 'data'))[0].toString()).toBe('later');
+      transport.detach(0, 1);
+      sender.close();
+      receiver.close();
     });
 
     it('flushes no more rows than there are', () => {

@@ -32,7 +32,7 @@ interface TcpHandle {
 export interface NativeSocketOwner {
   /** Lent, as from `onread`. */
   onPiece(piece: Buffer): void;
-  /** The kernel did not take at once what was written; the rest waits in the socket's stream. */
+  /** The kernel did not take at once what was written; the rest waits in the socket's stream. Writes nothing: others' rests may not be there yet. */
   onUnsent(): void;
   /** The socket is read and written by Node again, or closed. */
   onReleased(): void;
