@@ -1,6 +1,5 @@
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { syncFolder } from './data-folder.ts';
+import { type FileHandle, open, rm } from 'node:fs/promises';
+import { renameDurably } from './data-folder.ts';
 import type { FrameFile } from './frame-file.ts';
 import { checkRecord, FRAME_HEAD_BYTES, writeFrameHead } from './log-frame.ts';
 import type { RecordCopy, RecordTable } from './record-table.ts';
@@ -38,8 +37,7 @@ export async function writeBase(path: string, source: BaseSource): Promise<Writt
     await writer.end();
     await file.sync();
     await file.close();
-    await rename(aside, path);
-    syncFolder(dirname(path));
+    renameDurably(aside, path);
     return writer;
   } catch (error) {
     await file.close().catch(() => undefined);

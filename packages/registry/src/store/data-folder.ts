@@ -130,15 +130,26 @@ export function writeMarker(folder: DataFolder, marker: StoreMarker): void {
     } finally {
       closeSync(file);
     }
-    renameSync(aside, folder.markerPath);
-    syncFolder(folder.path);
+    renameDurably(aside, folder.markerPath);
   } catch (error) {
     throw toStoreError(error, folder.markerPath, 'writing the marker');
   }
 }
 
+/** So that the name survives a power cut. Where it fails, the name is what it was, unless the disk itself is at fault. */
+export function renameDurably(from: string, to: string): void {
+  // Opened first: when there are no descriptors left, nothing is to have happened.
+  const folder = openSync(dirname(to), 'r');
+  try {
+    renameSync(from, to);
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
 /** Makes names in a folder survive a power cut. */
-export function syncFolder(path: string): void {
+function syncFolder(path: string): void {
   const folder = openSync(path, 'r');
   try {
     fsyncSync(folder);

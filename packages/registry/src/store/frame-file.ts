@@ -18,10 +18,10 @@ export class FrameFile {
   readonly #descriptor: number;
   #holders = 1;
 
-  /** Held by the caller. */
-  constructor(path: string) {
+  /** Held by the caller. `at` is where it stands now, if it is not yet called `path`. */
+  constructor(path: string, at = path) {
     this.path = path;
-    this.#descriptor = openSync(path, 'r');
+    this.#descriptor = openSync(at, 'r');
   }
 
   get size(): number {

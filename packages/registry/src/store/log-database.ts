@@ -143,7 +143,7 @@ export class LogDatabase {
       }
     }
     this.#revision = revision;
-    if (this.#isLarge()) await this.#compact();
+    if (this.#isLarge()) this.#compact();
   }
 
   async close(): Promise<void> {
@@ -160,20 +160,20 @@ export class LogDatabase {
   }
 
   /** Begins a new log, so that no write waits for longer, and copies what is live into a base below it meanwhile. */
-  async #compact(): Promise<void> {
+  #compact(): void {
     const { files } = this.#store;
     const number = this.#logNumber + 1;
     const bytes = this.#olderLogBytes + this.#writer.end;
     // Also when it fails: a full disk is not tried again at every write.
     this.#notBeforeBytes = bytes * 1.25;
     try {
-      const path = createLog(this.#folder.path, number, this.#revision);
-      const writer = await LogWriter.open(path, FRAME_HEAD_BYTES);
-      this.#writer.close();
-      this.#writer = writer;
+      const { descriptor, file } = createLog(this.#folder.path, number, this.#revision);
+      const older = this.#writer;
+      this.#writer = new LogWriter(descriptor, FRAME_HEAD_BYTES);
       this.#logNumber = number;
       this.#olderLogBytes = bytes;
-      this.#logFile = files.add(new FrameFile(path));
+      this.#logFile = files.add(file);
+      older.close();
     } catch (error) {
       this.#warn(error);
       return;

@@ -1,14 +1,7 @@
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, constants, fsyncSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { syncFolder } from './data-folder.ts';
+import { renameDurably } from './data-folder.ts';
+import { FrameFile } from './frame-file.ts';
 import { FRAME_HEAD_BYTES, writeFrameHead } from './log-frame.ts';
 
 const NAME = /^registry-(\d{8})\.(log|base)(\.new)?$/;
@@ -43,22 +36,39 @@ export function basePath(folder: string, number: number): string {
   return join(folder, `registry-${String(number).padStart(8, '0')}.base`);
 }
 
-/** Makes an empty log that is whole from its first moment: written aside, synced, renamed. */
-export function createLog(folder: string, number: number, revision: number): string {
+/** What writing and reading a log needs. */
+export interface OpenLog {
+  /** Open for durable writes. */
+  readonly descriptor: number;
+  readonly file: FrameFile;
+}
+
+const { O_RDWR, O_CREAT, O_TRUNC, O_DSYNC } = constants;
+
+/**
+ * Makes an empty log that is whole from its first moment: written aside, synced, renamed. It is open before it has its name, so
+ * that there never is a log in the folder which nobody can write: on a failure there is none.
+ */
+export function createLog(folder: string, number: number, revision: number): OpenLog {
   const path = logPath(folder, number);
   const aside = `${path}.new`;
   const head = Buffer.alloc(FRAME_HEAD_BYTES);
   writeFrameHead(head, 0, { kind: 'begin', recordBytes: 0, count: number, revision });
-  const file = openSync(aside, 'w', 0o600);
+  let descriptor: number | undefined;
+  let file: FrameFile | undefined;
   try {
-    writeSync(file, head);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
+    descriptor = openSync(aside, O_RDWR | O_CREAT | O_TRUNC | O_DSYNC, 0o600);
+    writeSync(descriptor, head);
+    fsyncSync(descriptor);
+    file = new FrameFile(path, aside);
+    renameDurably(aside, path);
+    return { descriptor, file };
+  } catch (error) {
+    if (descriptor !== undefined) closeSync(descriptor);
+    file?.release();
+    removeFiles([aside, path]);
+    throw error;
   }
-  renameSync(aside, path);
-  syncFolder(folder);
-  return path;
 }
 
 /** Files that a newer base or a fresh start made useless; what cannot be removed now goes at the next start. */

@@ -18,7 +18,8 @@ export class LogWriter {
   #end: number;
   #buffer = Buffer.allocUnsafeSlow(256 * 1024);
 
-  private constructor(descriptor: number, end: number) {
+  /** Of a log that is open for durable writes; closes it. */
+  constructor(descriptor: number, end: number) {
     this.#descriptor = descriptor;
     this.#end = end;
   }

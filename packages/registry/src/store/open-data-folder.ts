@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import { type Logger, RegistryError } from '@portolan/core';
 import {
@@ -63,7 +63,10 @@ export async function openDataFolder(
 
 /** A first start, or one that ended before its marker was written: nothing was ever acknowledged from it. */
 function beginStore(folder: DataFolder): void {
-  if (listLogFiles(folder.path).logs.length === 0) createLog(folder.path, 1, 0);
+  if (listLogFiles(folder.path).logs.length > 0) return;
+  const { descriptor, file } = createLog(folder.path, 1, 0);
+  closeSync(descriptor);
+  file.release();
 }
 
 function refuseInterruptedRestore(folder: DataFolder, database: LogDatabase): void {
