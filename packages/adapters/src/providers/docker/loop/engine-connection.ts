@@ -164,6 +164,7 @@ export class EngineConnection {
         // What happened to it while it was looked at is the newer word.
         if (this.#state.touches(wanted) !== touches) {
           this.#dirty.add(wanted);
+          this.#armInspection();
           continue;
         }
         this.#state.put(wanted, container);

@@ -111,6 +111,8 @@ export class EngineState {
 
   #takeContainer(event: EngineEvent, nowMs: number): EventEffect {
     const { action, actorId: id } = event;
+    // A command in it, as each of its health checks: several times a minute, and nothing of it changed.
+    if (action.startsWith('exec_')) return NOTHING;
     // The list has to look different from now on, or it is looked at again.
     this.fingerprints.delete(id);
     this.#touches.set(id, this.touches(id) + 1);

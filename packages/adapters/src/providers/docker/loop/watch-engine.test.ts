@@ -275,6 +275,38 @@ describe('following an engine', () => {
     await world.stop();
   });
 
+  it('looks again at what happened while a whole list was looked at, and goes on comparing', async () => {
+    const world = aWorld();
+    world.engine.run('web');
+    await world.start();
+    world.engine.change('web', { labels: { 'portolan.port': '80', 'portolan.service': 'shop' } });
+    let held = 0;
+    world.engine.hold = async () => {
+      if (held++ === 0) world.engine.emit('attach', 'web');
+      await settleAll();
+    };
+    await pass(world.clock, 60_000);
+    expect(held).toBeGreaterThan(0);
+    expect(world.last().map(({ service }) => service.name)).toEqual(['shop']);
+    const listed = world.engine.asked.containers ?? 0;
+    await pass(world.clock, 110_000);
+    expect(world.engine.asked.containers).toBeGreaterThanOrEqual(listed + 2);
+    await world.stop();
+  });
+
+  it('does not look at a container because commands run in it, as its health check does', async () => {
+    const world = aWorld();
+    world.engine.run('web');
+    await world.start();
+    const looked = world.engine.asked.inspect;
+    for (const action of ['exec_create: sh -c check', 'exec_start: sh -c check', 'exec_die']) {
+      world.engine.emit(action, 'web');
+    }
+    await pass(world.clock, 60_000);
+    expect(world.engine.asked.inspect).toBe(looked);
+    await world.stop();
+  });
+
   it('asks a daemon that is silent whether it is there, and opens anew when it does not answer', async () => {
     const world = aWorld();
     await world.start();
