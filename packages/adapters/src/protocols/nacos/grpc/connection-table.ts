@@ -75,7 +75,10 @@ export function createConnectionTable(deps: ConnectionTableDeps): ConnectionTabl
       for (const { ref } of held.values()) refs.push(ref);
     }
     if (refs.length === 0) return;
-    for (const ref of await registry.renewBatch(refs)) await restore(keyOf(ref));
+    for (const ref of await registry.renewBatch(refs)) {
+      // One that cannot be registered now is tried again with the next renewal, and does not keep the others away.
+      await restore(keyOf(ref)).catch(report);
+    }
   }
 
   /** A client that is connected believes in its instance: what went missing is registered again, unless others took its place. */
@@ -84,11 +87,18 @@ export function createConnectionTable(deps: ConnectionTableDeps): ConnectionTabl
     const held = connection?.held.get(key);
     if (!connection || !held) return;
     const { service, instance } = held;
-    connection.held.delete(key);
-    owners.delete(key);
-    if (findAt(registry, service.key, instance.ip, instance.port)) return;
+    const forget = (): void => {
+      connection.held.delete(key);
+      owners.delete(key);
+    };
+    if (findAt(registry, service.key, instance.ip, instance.port)) return forget();
     const ref = await lifecycle.register(service, instance, 'connection');
-    await table.hold(connection, { ref, service, instance });
+    const meanwhile = connection.held.get(key);
+    const again = { ref, service, instance };
+    if (meanwhile === held) {
+      forget();
+      await table.hold(connection, again);
+    } else if (!meanwhile) await table.release(connection, again);
   }
 
   function report(error: unknown): void {
