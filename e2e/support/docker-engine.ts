@@ -1,13 +1,13 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, existsSync, mkdirSync, openSync, symlinkSync } from 'node:fs';
+import { closeSync, copyFileSync, existsSync, mkdirSync, openSync, symlinkSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { eventually } from './eventually.ts';
 
 const run = promisify(execFile);
 
@@ -192,10 +192,27 @@ export async function startDockerEngine(): Promise<DockerEngine> {
     }
   }
 
+  /** Restarts a daemon that ends before it serves, as systemd would: its own wait for containerd is short for a busy machine. */
   async function startDaemon(): Promise<void> {
-    const log = openSync(join(folder, 'log'), 'a');
     bridge ??= await addBridge();
-    daemon = spawn(
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await spawnDaemon();
+        return;
+      } catch (error) {
+        await stopDaemon('SIGKILL');
+        if (attempt < 3) continue;
+        const said = await readFile(join(folder, 'log'), 'utf8');
+        throw new Error(`dockerd does not start: ${said.trim().split('\n').at(-1)}`, {
+          cause: error,
+        });
+      }
+    }
+  }
+
+  async function spawnDaemon(): Promise<void> {
+    const log = openSync(join(folder, 'log'), 'a');
+    const started = spawn(
       'dockerd',
       [
         `--data-root=${folder}/data`,
@@ -208,23 +225,18 @@ export async function startDockerEngine(): Promise<DockerEngine> {
       ],
       { stdio: ['ignore', log, log], detached: true },
     );
-    const started = daemon;
-    try {
-      await eventually(
-        async () => {
-          if (started.exitCode !== null) throw new Error(`dockerd ended with ${started.exitCode}`);
-          await docker('version');
-          return true;
-        },
-        30_000,
-        100,
-      );
-    } catch (error) {
-      const said = await readFile(join(folder, 'log'), 'utf8');
-      await stopDaemon('SIGKILL');
-      throw new Error(`dockerd does not start: ${said.trim().split('\n').at(-1)}`, {
-        cause: error,
-      });
+    closeSync(log);
+    daemon = started;
+    const deadline = Date.now() + 30_000;
+    for (;;) {
+      try {
+        await docker('version');
+        return;
+      } catch (error) {
+        if (started.exitCode !== null) throw new Error(`dockerd ended with ${started.exitCode}`);
+        if (Date.now() > deadline) throw error;
+        await delay(100);
+      }
     }
   }
 
