@@ -190,6 +190,21 @@ describe('rule 3: leases', () => {
     },
   );
 
+  it('keeps an instance whose place was taken and taken back within one batch', async () => {
+    const { registry } = await aWorld();
+    await registry.register(anInstance(1, { port: 80 }), CALLER);
+    const items = await registry.registerBatch(
+      [anInstance(2, { port: 80 }), anInstance(1, { port: 80 })],
+      CALLER,
+    );
+    expect(items).toMatchObject([
+      { ok: true, value: { created: true, superseded: ref(1).id } },
+      { ok: true, value: { changed: true, created: false, superseded: ref(2).id } },
+    ]);
+    expect(registry.view(WEB)?.instances.map(({ id }) => id)).toEqual([ref(1).id]);
+    await registry.close();
+  });
+
   it('gives every lease one full term after a restart', async () => {
     const first = await aWorld();
     await first.registry.register(anInstance(1), CALLER);

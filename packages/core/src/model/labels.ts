@@ -5,7 +5,9 @@ export const LABEL_LIMITS = { keys: 64, keyBytes: 128, valueBytes: 512 } as cons
 
 /** Splits `key:value` or `key=value` at the first separator; undefined when it is neither. */
 export function parseTag(tag: string): { key: string; value: string } | undefined {
-  const at = tag.search(/[:=]/);
+  const colon = tag.indexOf(':');
+  const equals = tag.indexOf('=');
+  const at = colon < 0 ? equals : equals < 0 ? colon : Math.min(colon, equals);
   if (at <= 0) return undefined;
   return { key: tag.slice(0, at), value: tag.slice(at + 1) };
 }

@@ -107,7 +107,8 @@ export function createAddressPolicy(options: AddressPolicyOptions): AddressPolic
   const judged = new Map<string, JudgedAddress | undefined>();
 
   function judge(text: string): JudgedAddress | undefined {
-    if (judged.has(text)) return judged.get(text);
+    const known = judged.get(text);
+    if (known || judged.has(text)) return known;
     const parsed = parseIp(text);
     const made = parsed && judgeAddress(toJudged(parsed));
     if (judged.size >= MAX_JUDGED) judged.clear();
@@ -116,17 +117,16 @@ export function createAddressPolicy(options: AddressPolicyOptions): AddressPolic
   }
 
   function judgeAddress(ip: IpAddress): JudgedAddress {
-    const shown = formatIp(ip);
     const loopback = isIn(LOOPBACK, ip);
     const never = NEVER.find(({ cidr }) => cidrContains(cidr, ip));
-    const forbidden = never && refuse(`${shown} ${never.reason}, which is never dialled`);
+    const forbidden = never && refuse(`${formatIp(ip)} ${never.reason}, which is never dialled`);
     let elsewhere: AddressVerdict = ALLOWED;
     if (loopback && !options.allowLoopback) {
-      elsewhere = refuse(`${shown} is a loopback address, which is not allowed here`);
+      elsewhere = refuse(`${formatIp(ip)} is a loopback address, which is not allowed here`);
     } else if (!loopback && !isIn(allow, ip)) {
-      elsewhere = refuse(`${shown} is in no allowed network`);
+      elsewhere = refuse(`${formatIp(ip)} is in no allowed network`);
     }
-    return { ip, shown, loopback, forbidden, elsewhere };
+    return { ip, loopback, forbidden, elsewhere };
   }
 
   return {
@@ -138,7 +138,7 @@ export function createAddressPolicy(options: AddressPolicyOptions): AddressPolic
       }
       if (address.forbidden) return address.forbidden;
       if (isOwn(address.ip, port, address.loopback)) {
-        return refuse(`${address.shown}:${port} is a listener of our own`);
+        return refuse(`${formatIp(address.ip)}:${port} is a listener of our own`);
       }
       return address.elsewhere;
     },
@@ -150,7 +150,6 @@ const MAX_JUDGED = 16_384;
 
 interface JudgedAddress {
   readonly ip: IpAddress;
-  readonly shown: string;
   readonly loopback: boolean;
   /** Whatever the port. */
   readonly forbidden: AddressVerdict | undefined;

@@ -4,7 +4,6 @@ export interface IpAddress {
   readonly bytes: readonly number[];
 }
 
-const DECIMAL_OCTET = /^(?:0|[1-9]\d{0,2})$/;
 const HEX_GROUP = /^[0-9a-fA-F]{1,4}$/;
 
 /**
@@ -21,20 +20,34 @@ function parseIpv4(text: string): IpAddress | undefined {
   return bytes && { family: 4, bytes };
 }
 
+const DOT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+
 function parseOctets(text: string): number[] | undefined {
+  const { length } = text;
   // Longest form is 255.255.255.255.
-  if (text.length > 15) return undefined;
-  const parts = text.split('.');
-  if (parts.length !== 4) return undefined;
+  if (length > 15) return undefined;
   const bytes: number[] = [];
-  for (const part of parts) {
-    // A leading zero means octal to inet_aton and decimal to others.
-    if (!DECIMAL_OCTET.test(part)) return undefined;
-    const byte = Number(part);
-    if (byte > 255) return undefined;
-    bytes.push(byte);
+  let byte = 0;
+  let digits = 0;
+  for (let at = 0; at <= length; at++) {
+    const code = at === length ? DOT : text.charCodeAt(at);
+    if (code === DOT) {
+      if (digits === 0 || byte > 255) return undefined;
+      bytes.push(byte);
+      byte = 0;
+      digits = 0;
+    } else if (code < ZERO || code > NINE) {
+      return undefined;
+    } else {
+      // A leading zero means octal to inet_aton and decimal to others.
+      if (digits > 0 && byte === 0) return undefined;
+      byte = byte * 10 + (code - ZERO);
+      digits++;
+    }
   }
-  return bytes;
+  return bytes.length === 4 ? bytes : undefined;
 }
 
 function parseIpv6(text: string): IpAddress | undefined {

@@ -17,14 +17,14 @@ export function hasToDeclare(service: ServiceKey, catalogue: Catalogue): boolean
 export function declareExclusive(
   service: ServiceKey,
   catalogue: Catalogue,
-  ops: Map<string, Op>,
-  guards: Map<string, Guard>,
+  ops: Op[],
+  guards: Guard[],
 ): void {
   const id = serviceId(service);
   const key = settingsKey(service);
-  guards.set(key, { key, modifyRevision: catalogue.settingsRevision(id) });
+  guards.push({ key, modifyRevision: catalogue.settingsRevision(id) });
   if (catalogue.settingsShelf.get(id)) return;
   const { namespace, group, name } = service;
   const value = encodeSettings({ namespace, group, service: name, exclusive: true });
-  ops.set(key, { type: 'put', key, value });
+  ops.push({ type: 'put', key, value });
 }

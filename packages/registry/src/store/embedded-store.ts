@@ -125,10 +125,14 @@ class EmbeddedStore implements Store {
     }
   }
 
-  async commit(ops: readonly Op[], guards: readonly Guard[] = []): Promise<CommitResult> {
-    this.#assertOpen();
-    if (this.#failure !== undefined) throw this.#failure;
-    checkOps(ops);
+  commit(ops: readonly Op[], guards: readonly Guard[] = []): Promise<CommitResult> {
+    try {
+      this.#assertOpen();
+      if (this.#failure !== undefined) throw this.#failure;
+      checkOps(ops);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     return this.#queue.commit(ops, guards);
   }
 

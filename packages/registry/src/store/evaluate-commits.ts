@@ -34,7 +34,7 @@ export function evaluateCommits(
   const finalEntries = new Map<string, Entry | undefined>();
   const changes: Change[] = [];
   const current = (key: string): KeyRevisions | undefined =>
-    finalEntries.has(key) ? finalEntries.get(key) : lookup(key);
+    finalEntries.get(key) ?? (finalEntries.has(key) ? undefined : lookup(key));
   let assigned = at.assigned;
   let newest = at.durable;
   const results = requests.map(({ ops, guards }): CommitResult => {
@@ -46,7 +46,7 @@ export function evaluateCommits(
     assigned += 1;
     newest = assigned;
     // A key may stand in several ops: the last one counts and is the one change.
-    for (const op of new Map(ops.map((op) => [op.key, op])).values()) {
+    for (const op of ops.length === 1 ? ops : lastOfEachKey(ops)) {
       const present = current(op.key);
       if (op.type === 'delete') {
         if (present === undefined) continue;
@@ -66,4 +66,10 @@ export function evaluateCommits(
     return { ok: true, revision: newest };
   });
   return { results, changes, finalEntries, revision: newest };
+}
+
+function lastOfEachKey(ops: readonly Op[]): Iterable<Op> {
+  const last = new Map<string, Op>();
+  for (const op of ops) last.set(op.key, op);
+  return last.values();
 }

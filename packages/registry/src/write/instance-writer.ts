@@ -1,7 +1,6 @@
 import {
   type BatchItem,
   type Clock,
-  DEFAULT_INTENT,
   type DeregisterReason,
   type Guard,
   type Instance,
@@ -15,25 +14,23 @@ import {
   type RegistrationInput,
   type RegistrationPatch,
   RegistryError,
-  type Revision,
   type Store,
   type WriteContext,
 } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
-import { InstanceRecord } from '../catalogue/instance-record.ts';
-import { recordGuards, statusGuard } from '../catalogue/record-guards.ts';
-import { shapeOf } from '../catalogue/registration-shape.ts';
-import { fromRefKey, intentKey, refKey, statusKey } from '../codec/keys.ts';
+import type { InstanceRecord } from '../catalogue/instance-record.ts';
+import { recordGuards } from '../catalogue/record-guards.ts';
+import { intentKey, refKey, statusKey } from '../codec/keys.ts';
 import { encodeRegistration } from '../codec/registration-codec.ts';
 import { encodeIntent, encodeStatus } from '../codec/status-codec.ts';
-import { declareExclusive, hasToDeclare } from '../exclusive/declare-exclusive.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
 import { commitWrite } from './commit-write.ts';
 import type { KeyLock } from './key-lock.ts';
 import { idLock, placeLock } from './lock-keys.ts';
 import { lockRegistrations } from './lock-registrations.ts';
 import { mergeIntent, mergeLabels } from './merge-changes.ts';
-import { isSameRegistration, keepsHealth } from './same-registration.ts';
+import { outcomeOf, RegistrationWrite, removalOps, type ValidItem } from './registration-plan.ts';
+import { isSameRegistration } from './same-registration.ts';
 import { checkLabels, toRegistration, type ValidationDeps } from './validate-registration.ts';
 
 const MAX_TRIES = 8;
@@ -50,23 +47,6 @@ export interface InstanceWriterDeps extends Pick<ValidationDeps, 'addressPolicy'
   readonly preflight?: (address: string, port: number) => Promise<string | undefined>;
   /** An identical registration came: it renews. A promise when its removal is with the store already: resolves when that is decided. */
   readonly onRenewed: (key: string) => Promise<void> | undefined;
-}
-
-interface ValidItem {
-  readonly at: number;
-  readonly registration: Omit<Registration, 'registeredAtMs'>;
-  /** Only as an instance of an exclusive service. */
-  readonly exclusive: boolean;
-}
-
-/** A registration on its way: what it would do, as seen from the catalogue and the items before it. */
-interface Plan {
-  readonly key: string;
-  readonly registration: Registration;
-  readonly before: InstanceRecord | undefined;
-  readonly changed: boolean;
-  readonly created: boolean;
-  readonly superseded?: string;
 }
 
 /** The writes that change instances: each a compare-and-swap on the store, visible to readers when it resolves. */
@@ -88,36 +68,37 @@ export class InstanceWriter {
     inputs: readonly RegistrationInput[],
     context: WriteContext,
   ): Promise<readonly BatchItem<RegisterOutcome>[]> {
-    const { metrics } = this.#deps;
-    const results: (BatchItem<RegisterOutcome> | undefined)[] = [];
+    const { options, addressPolicy, catalogue, clock, lock } = this.#deps;
+    const validation = { options: options(), addressPolicy };
+    const nowMs = clock.wallNow();
+    const results: (BatchItem<RegisterOutcome> | undefined)[] = new Array(inputs.length);
     const valid: ValidItem[] = [];
-    for (const [at, input] of inputs.entries()) {
+    for (let at = 0; at < inputs.length; at++) {
+      const input = inputs[at] as RegistrationInput;
       try {
-        const validation = {
-          options: this.#deps.options(),
-          addressPolicy: this.#deps.addressPolicy,
-        };
-        const registration = toRegistration(input, context, validation);
+        const registration = toRegistration(input, context, validation, nowMs);
         if (input.preflight) await this.#preflight(registration);
-        valid.push({ at, registration, exclusive: input.exclusive === true });
+        const { service, id } = registration;
+        valid.push({
+          at,
+          key: refKey({ namespace: service.namespace, id }),
+          place: placeLock(registration),
+          registration,
+          exclusive: input.exclusive === true,
+        });
       } catch (error) {
-        if (!isRegistryError(error)) throw error;
-        metrics.registration('refused');
-        results[at] = { ok: false, error };
+        this.#refuse(at, error, results);
       }
     }
-    const { catalogue, lock } = this.#deps;
-    const registrations = valid.map(({ registration }) => registration);
-    const release = await lockRegistrations(registrations, catalogue, lock);
+    const locked = lockRegistrations(valid, catalogue, lock);
+    const release = locked instanceof Promise ? await locked : locked;
     try {
       await this.#registerLocked(valid, results);
     } finally {
       release();
     }
-    return results.map((item) => {
-      if (!item) throw new Error('a batch left an item without a result');
-      return item;
-    });
+    for (const result of results) if (!result) throw new Error('a batch left an item out');
+    return results as readonly BatchItem<RegisterOutcome>[];
   }
 
   patch(ref: InstanceRef, patch: RegistrationPatch): Promise<Instance> {
@@ -140,7 +121,7 @@ export class InstanceWriter {
         );
       }
       const next: Registration = { ...toStored(instance), tags, metadata, weight };
-      if (isSameRegistration(instance, next)) return undefined;
+      if (isSameRegistration(instance, instance, next)) return undefined;
       return {
         ops: [{ type: 'put', key: record.key, value: encodeRegistration(next) }],
         guards: [{ key: record.key, modifyRevision: record.registrationRevision }],
@@ -215,131 +196,58 @@ export class InstanceWriter {
     });
   }
 
+  #refuse(at: number, error: unknown, results: (BatchItem<RegisterOutcome> | undefined)[]): void {
+    if (!isRegistryError(error)) throw error;
+    this.#deps.metrics.registration('refused');
+    results[at] = { ok: false, error };
+  }
+
   async #registerLocked(
     all: readonly ValidItem[],
     results: (BatchItem<RegisterOutcome> | undefined)[],
   ): Promise<void> {
     const { catalogue, metrics } = this.#deps;
-    let valid = all;
-    for (let tries = 1; valid.length > 0; tries++) {
-      const plans: { readonly item: ValidItem; readonly plan: Plan }[] = [];
-      const ops = new Map<string, Op>();
-      const guards = new Map<string, Guard>();
-      const overlay = { byKey: new Map<string, Registration>(), bySlot: new Map<string, string>() };
-      for (const item of valid) {
+    let left = all;
+    for (let tries = 1; left.length > 0; tries++) {
+      const { onAddressConflict } = this.#deps.options();
+      const write = new RegistrationWrite(catalogue, onAddressConflict, left.length);
+      for (const item of left) {
         try {
-          plans.push({ item, plan: this.#plan(item, overlay, ops, guards) });
+          write.add(item);
         } catch (error) {
-          if (!isRegistryError(error)) throw error;
-          metrics.registration('refused');
-          results[item.at] = { ok: false, error };
+          this.#refuse(item.at, error, results);
         }
       }
       let revision = catalogue.revision;
-      if (ops.size > 0) {
-        const removals = plans.flatMap(({ plan: { superseded, registration } }) => {
-          if (superseded === undefined) return [];
-          const { namespace } = registration.service;
-          const record = catalogue.record(refKey({ namespace, id: superseded }));
-          return record ? [{ record, reason: 'superseded' as const }] : [];
-        });
-        const write = { ops: [...ops.values()], guards: [...guards.values()] };
-        const committed = await commitWrite(this.#deps, write, removals);
+      if (write.ops.length > 0) {
+        const committed = await commitWrite(this.#deps, write, write.removals);
         if (!committed.ok) {
           if (tries >= MAX_TRIES) throw busy();
           // Somebody else's write came first: wait until it is visible here, then decide anew.
           await catalogue.reached.wait(committed.actual);
+          left = write.plans.map(({ item }) => item);
           continue;
         }
         revision = committed.revision;
-        await catalogue.reached.wait(revision);
+        if (catalogue.revision < revision) await catalogue.reached.wait(revision);
       }
       const removed: ValidItem[] = [];
-      for (const { item, plan } of plans) {
-        const removal = plan.changed ? undefined : this.#deps.onRenewed(plan.key);
+      for (const plan of write.plans) {
+        const { item, changed, created } = plan;
+        const removal = changed ? undefined : this.#deps.onRenewed(item.key);
         if (removal) {
           await removal;
           // It expired a moment before, so it is a new one.
-          if (!catalogue.record(plan.key)) {
+          if (!catalogue.record(item.key)) {
             removed.push(item);
             continue;
           }
         }
-        metrics.registration(plan.created ? 'created' : plan.changed ? 'updated' : 'unchanged');
-        results[item.at] = { ok: true, value: this.#outcome(plan, revision) };
+        metrics.registration(created ? 'created' : changed ? 'updated' : 'unchanged');
+        results[item.at] = { ok: true, value: outcomeOf(plan, catalogue, revision) };
       }
-      valid = removed;
+      left = removed;
     }
-  }
-
-  #plan(
-    { registration: given, exclusive }: ValidItem,
-    overlay: { readonly byKey: Map<string, Registration>; readonly bySlot: Map<string, string> },
-    ops: Map<string, Op>,
-    guards: Map<string, Guard>,
-  ): Plan {
-    const { catalogue, clock } = this.#deps;
-    const key = refOf(given);
-    const record = catalogue.record(key);
-    const before = overlay.byKey.get(key) ?? record?.instance;
-    const registration: Registration = {
-      ...given,
-      registeredAtMs: before?.registeredAtMs ?? clock.wallNow(),
-    };
-    const declares = exclusive && hasToDeclare(given.service, catalogue);
-    const isShown = !catalogue.isHidden(key);
-    if (before && isShown && !declares && isSameRegistration(before, registration)) {
-      return { key, registration, before: record, changed: false, created: false };
-    }
-    const place = placeLock(given);
-    const planned = overlay.bySlot.get(place);
-    const holder = planned ?? catalogue.occupant(given.service, given.address, given.port);
-    const superseded = holder === undefined || holder === key ? undefined : holder;
-    if (superseded !== undefined && this.#deps.options().onAddressConflict === 'reject') {
-      throw new RegistryError('ADDRESS_CONFLICT', {
-        detail: `${given.address}:${given.port} of service ${given.service.name} is instance ${fromRefKey(superseded).id}. Deregister it first, or register under its id.`,
-        problems: [
-          { path: '$.address', expected: 'an address and port that no other instance has' },
-        ],
-      });
-    }
-    if (exclusive) declareExclusive(given.service, catalogue, ops, guards);
-    ops.set(key, { type: 'put', key, value: encodeRegistration(registration) });
-    const known = record?.registrationRevision ?? catalogue.damaged.get(key) ?? 0;
-    guards.set(key, { key, modifyRevision: known });
-    if (record && !keepsHealth(record.instance, registration)) {
-      const status = statusGuard(record, catalogue);
-      guards.set(status.key, status);
-      if (record.stored) ops.set(status.key, { type: 'delete', key: status.key });
-    }
-    if (superseded !== undefined) {
-      const other = catalogue.record(superseded);
-      if (other) {
-        for (const op of removalOps(other, catalogue)) ops.set(op.key, op);
-        for (const guard of recordGuards(other, catalogue)) guards.set(guard.key, guard);
-      } else {
-        ops.delete(superseded);
-      }
-      overlay.byKey.delete(superseded);
-    }
-    overlay.byKey.set(key, registration);
-    overlay.bySlot.set(place, key);
-    const plan = {
-      key,
-      registration,
-      before: record,
-      changed: true,
-      created: before === undefined,
-    };
-    return superseded === undefined ? plan : { ...plan, superseded: fromRefKey(superseded).id };
-  }
-
-  #outcome(plan: Plan, revision: Revision): RegisterOutcome {
-    const { changed, created, superseded } = plan;
-    const present = this.#deps.catalogue.record(plan.key)?.instance;
-    // A later write of the same batch may have taken it away again: then it is told as it was registered.
-    const instance = present ?? asRegistered(plan, revision);
-    return { instance, changed, created, ...(superseded === undefined ? {} : { superseded }) };
   }
 
   /** One compare-and-swap on an instance that exists; `decide` gives undefined when nothing would change. */
@@ -376,7 +284,7 @@ export class InstanceWriter {
     }
   }
 
-  async #preflight(registration: Omit<Registration, 'registeredAtMs'>): Promise<void> {
+  async #preflight(registration: Registration): Promise<void> {
     const { address, port } = registration;
     const reason = await this.#deps.preflight?.(address, port);
     if (reason === undefined) return;
@@ -412,34 +320,4 @@ export function toStored(instance: Instance): Registration {
     ...(owner === undefined ? {} : { owner }),
     ...(condition === undefined ? {} : { condition }),
   };
-}
-
-function removalOps(record: InstanceRecord, catalogue: Catalogue): Op[] {
-  const ops: Op[] = [{ type: 'delete', key: record.key }];
-  if (record.stored || catalogue.damaged.has(statusKey(record.key)))
-    ops.push({ type: 'delete', key: statusKey(record.key) });
-  return ops;
-}
-
-function refOf(registration: Pick<Registration, 'id' | 'service'>): string {
-  return refKey({ namespace: registration.service.namespace, id: registration.id });
-}
-
-function asRegistered({ key, registration, before }: Plan, revision: Revision): Instance {
-  const { service, address, port, registeredAtMs } = registration;
-  return new InstanceRecord({
-    key,
-    service,
-    address,
-    port,
-    registeredAtMs,
-    condition: registration.condition,
-    shape: shapeOf(registration),
-    createRevision: before?.createRevision ?? revision,
-    registrationRevision: revision,
-    stored: undefined,
-    statusRevision: 0,
-    intent: before?.intent ?? DEFAULT_INTENT,
-    intentRevision: 0,
-  }).instance;
 }

@@ -1,30 +1,43 @@
+interface Holding {
+  readonly keys: readonly string[];
+  waiters: (() => void)[] | undefined;
+}
+
 /** Lets writes that touch the same keys follow one another; writes that share none never wait. */
 export class KeyLock {
-  readonly #held = new Map<string, (() => void)[]>();
+  readonly #held = new Map<string, Holding>();
 
   /** Takes all keys at once, so that two takers can never wait for each other. */
   async acquire(keys: readonly string[]): Promise<() => void> {
-    for (let busy = this.#busy(keys); busy; busy = this.#busy(keys)) {
-      const waiters = busy;
-      await new Promise<void>((resolve) => waiters.push(resolve));
+    for (;;) {
+      const release = this.tryAcquire(keys);
+      if (release) return release;
+      await this.freed(keys);
     }
-    for (const key of keys) this.#held.set(key, []);
-    return () => this.#release(keys);
   }
 
-  #busy(keys: readonly string[]): (() => void)[] | undefined {
-    for (const key of keys) {
-      const waiters = this.#held.get(key);
-      if (waiters) return waiters;
-    }
-    return undefined;
+  /** Takes all keys, or none and returns undefined. A key may be given twice. */
+  tryAcquire(keys: readonly string[]): (() => void) | undefined {
+    for (const key of keys) if (this.#held.has(key)) return undefined;
+    const holding: Holding = { keys, waiters: undefined };
+    for (const key of keys) this.#held.set(key, holding);
+    return () => this.#release(holding);
   }
 
-  #release(keys: readonly string[]): void {
+  /** Resolves when one that is held is released; at once when none is. */
+  async freed(keys: readonly string[]): Promise<void> {
     for (const key of keys) {
-      const waiters = this.#held.get(key);
-      this.#held.delete(key);
-      if (waiters) for (const wake of waiters) wake();
+      const holding = this.#held.get(key);
+      if (!holding) continue;
+      return new Promise((resolve) => {
+        holding.waiters ??= [];
+        holding.waiters.push(resolve);
+      });
     }
+  }
+
+  #release(holding: Holding): void {
+    for (const key of holding.keys) this.#held.delete(key);
+    if (holding.waiters) for (const wake of holding.waiters) wake();
   }
 }

@@ -1,8 +1,8 @@
 import { type ServiceKey, serviceId } from '@portolan/core';
 
-/** Held by whoever writes the instance of this name, `namespace/id`. */
+/** Held by whoever writes the instance of this `refKey`. */
 export function idLock(key: string): string {
-  return `id ${key}`;
+  return key;
 }
 
 /** Held by whoever puts an instance there. */
@@ -15,5 +15,5 @@ export function placeLock({
   readonly address: string;
   readonly port: number;
 }): string {
-  return `${serviceId(service)} ${address}|${port}`;
+  return `place ${serviceId(service)} ${address}|${port}`;
 }

@@ -1,34 +1,43 @@
-import type { Registration } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
-import { refKey } from '../codec/keys.ts';
 import type { KeyLock } from './key-lock.ts';
-import { idLock, placeLock } from './lock-keys.ts';
+import { idLock } from './lock-keys.ts';
+import type { ValidItem } from './registration-plan.ts';
 
-/** Takes the names and places of all of them, and the names of those who hold these places and may be superseded. */
-export async function lockRegistrations(
-  registrations: readonly Pick<Registration, 'id' | 'service' | 'address' | 'port'>[],
+/** Takes the names and places of all of them, and the names of those who hold these places and may be superseded. No promise where nobody has to wait. */
+export function lockRegistrations(
+  items: readonly ValidItem[],
+  catalogue: Pick<Catalogue, 'occupant'>,
+  lock: KeyLock,
+): (() => void) | Promise<() => void> {
+  const keys = keysOf(items, catalogue);
+  return lock.tryAcquire(keys) ?? waitFor(keys, items, catalogue, lock);
+}
+
+async function waitFor(
+  busy: readonly string[],
+  items: readonly ValidItem[],
   catalogue: Pick<Catalogue, 'occupant'>,
   lock: KeyLock,
 ): Promise<() => void> {
-  const keys = new Set<string>();
-  for (const registration of registrations) {
-    const { id, service } = registration;
-    keys.add(idLock(refKey({ namespace: service.namespace, id })));
-    keys.add(placeLock(registration));
+  for (let keys = busy; ; ) {
+    await lock.freed(keys);
+    // Somebody else may have come to one of these places meanwhile.
+    keys = keysOf(items, catalogue);
+    const release = lock.tryAcquire(keys);
+    if (release) return release;
   }
-  const addOccupants = (): void => {
-    for (const { service, address, port } of registrations) {
-      const holder = catalogue.occupant(service, address, port);
-      if (holder !== undefined) keys.add(idLock(holder));
-    }
-  };
-  addOccupants();
-  for (;;) {
-    const { size } = keys;
-    const release = await lock.acquire([...keys]);
-    addOccupants();
-    if (keys.size === size) return release;
-    // Somebody else came there while we waited.
-    release();
+}
+
+function keysOf(
+  items: readonly ValidItem[],
+  catalogue: Pick<Catalogue, 'occupant'>,
+): readonly string[] {
+  const keys: string[] = [];
+  for (const { key, place, registration } of items) {
+    keys.push(idLock(key), place);
+    const { service, address, port } = registration;
+    const holder = catalogue.occupant(service, address, port);
+    if (holder !== undefined && holder !== key) keys.push(idLock(holder));
   }
+  return keys;
 }

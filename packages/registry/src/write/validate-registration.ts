@@ -14,6 +14,7 @@ import {
   RegistryError,
   type WriteContext,
 } from '@portolan/core';
+import { fitsInBytes } from '../codec/utf8-length.ts';
 import type { RegistryOptions } from '../options/registry-options.ts';
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._@:-]{0,126}[A-Za-z0-9])?$/;
@@ -28,22 +29,24 @@ const FORBIDDEN_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor',
 const DAY_MS = 86_400_000;
 const MAX_CHECKS = 16;
 const MAX_TAGS = 256;
+const MAX_TAG_BYTES = LABEL_LIMITS.keyBytes + 1 + LABEL_LIMITS.valueBytes;
+const NO_KEYS: ReadonlySet<string> = new Set();
 const DEFAULT_WEIGHT = 100;
+const NO_TAGS: readonly string[] = Object.freeze([]);
+const NO_CHECKS: readonly CheckSpec[] = Object.freeze([]);
 
 export interface ValidationDeps {
   readonly options: RegistryOptions;
   readonly addressPolicy: AddressPolicy;
 }
 
-/**
- * Rules 1 to 8 on one registration, with defaults filled in. `registeredAtMs` is left to the writer. Throws
- * `RegistryError` naming every field that is wrong.
- */
+/** Rules 1 to 8 on one registration, with defaults filled in. Throws `RegistryError` naming every field that is wrong. */
 export function toRegistration(
   input: RegistrationInput,
   context: WriteContext,
   { options, addressPolicy }: ValidationDeps,
-): Omit<Registration, 'registeredAtMs'> {
+  registeredAtMs: number,
+): Registration {
   const problems: Problem[] = [];
   const bad = (path: string, expected: string, found?: unknown): void => {
     problems.push({ path, expected, ...(found === undefined ? {} : { found: shorten(found) }) });
@@ -61,12 +64,12 @@ export function toRegistration(
   const id = input.id ?? `${name}-${address}-${input.port}`;
   if (!ID.test(id))
     bad('$.id', '1 to 256 characters without space, slash or control characters', id);
-  const tags = [...new Set(input.tags ?? [])];
+  const tags = unique(input.tags ?? NO_TAGS);
   const metadata = input.metadata ?? {};
   checkLabels(tags, metadata, problems);
   const weight = input.weight ?? labelWeight(tags, metadata, bad);
   if (!isWhole(weight, 0, 65_535)) bad('$.weight', 'a whole number from 0 to 65535', weight);
-  const checks = (input.checks ?? []).map((check, at) => toCheck(check, at, options, bad));
+  const checks = input.checks?.map((check, at) => toCheck(check, at, options, bad)) ?? NO_CHECKS;
   if (checks.length > MAX_CHECKS) bad('$.checks', `at most ${MAX_CHECKS} checks`, checks.length);
   for (const [at, check] of checks.entries()) {
     if (checks.findIndex((other) => other.id === check.id) !== at) {
@@ -102,6 +105,7 @@ export function toRegistration(
     ...(lease === undefined ? {} : { lease }),
     checks,
     initialStatus: input.initialStatus ?? (checks.length === 0 ? 'passing' : 'unknown'),
+    registeredAtMs,
     ...(input.owner === undefined ? {} : { owner: input.owner }),
     ...(input.condition === undefined ? {} : { condition: input.condition }),
   };
@@ -109,7 +113,7 @@ export function toRegistration(
 
 /** Refuses what the label limits or a name do not allow. Also used when labels change later. */
 export function checkLabels(tags: readonly string[], metadata: Labels, problems: Problem[]): void {
-  const keys = new Set(Object.keys(metadata));
+  const names = Object.keys(metadata);
   if (tags.length > MAX_TAGS) {
     problems.push({
       path: '$.tags',
@@ -119,16 +123,21 @@ export function checkLabels(tags: readonly string[], metadata: Labels, problems:
   }
   for (const [at, tag] of tags.entries()) {
     const pair = parseTag(tag);
-    if (pair) keys.add(pair.key);
-    const long = Buffer.byteLength(tag) > LABEL_LIMITS.keyBytes + 1 + LABEL_LIMITS.valueBytes;
-    if (tag === '' || long || CONTROL.test(tag) || !tag.isWellFormed()) {
+    if (
+      tag === '' ||
+      !fitsInBytes(tag, MAX_TAG_BYTES) ||
+      CONTROL.test(tag) ||
+      !tag.isWellFormed()
+    ) {
       const expected = 'a tag of 1 to 641 bytes without control characters';
       problems.push({ path: `$.tags[${at}]`, expected, found: shorten(tag) });
-    } else if (pair) checkLabel(`$.tags[${at}]`, pair.key, pair.value, problems);
+    } else if (pair) checkLabel('$.tags', pair.key, pair.value, problems, at);
   }
-  for (const key of Object.keys(metadata)) {
-    checkLabel(`$.metadata.${shorten(key)}`, key, metadata[key] ?? '', problems);
-  }
+  for (const key of names) checkLabel('$.metadata.', key, metadata[key] ?? '', problems);
+  const tooMany = names.length + tags.length > LABEL_LIMITS.keys;
+  const keys = tooMany
+    ? new Set([...names, ...tags.flatMap((tag) => parseTag(tag)?.key ?? [])])
+    : NO_KEYS;
   if (keys.size > LABEL_LIMITS.keys) {
     problems.push({
       path: '$.metadata',
@@ -138,28 +147,47 @@ export function checkLabels(tags: readonly string[], metadata: Labels, problems:
   }
 }
 
-function checkLabel(path: string, key: string, value: string, problems: Problem[]): void {
-  if (key === '' || Buffer.byteLength(key) > LABEL_LIMITS.keyBytes || CONTROL.test(key)) {
+/** `at` is the place of a tag; a path is made only for a problem. */
+function checkLabel(
+  field: string,
+  key: string,
+  value: string,
+  problems: Problem[],
+  at?: number,
+): void {
+  if (isLabelKey(key) && isLabelValue(value)) return;
+  const path = at === undefined ? `${field}${shorten(key)}` : `${field}[${at}]`;
+  if (key === '' || !fitsInBytes(key, LABEL_LIMITS.keyBytes) || CONTROL.test(key)) {
     const expected = `a key of 1 to ${LABEL_LIMITS.keyBytes} bytes without control characters`;
     problems.push({ path, expected, found: shorten(key) });
   } else if (FORBIDDEN_KEYS.has(key)) {
     problems.push({ path, expected: 'another key: this name is reserved', found: key });
   }
-  if (
-    Buffer.byteLength(value) > LABEL_LIMITS.valueBytes ||
-    CONTROL.test(value) ||
-    !value.isWellFormed()
-  ) {
+  if (!isLabelValue(value)) {
     const expected = `a value of at most ${LABEL_LIMITS.valueBytes} bytes without control characters`;
     problems.push({ path, expected, found: shorten(value) });
   }
 }
 
+function isLabelKey(key: string): boolean {
+  return (
+    key !== '' &&
+    fitsInBytes(key, LABEL_LIMITS.keyBytes) &&
+    !CONTROL.test(key) &&
+    !FORBIDDEN_KEYS.has(key)
+  );
+}
+
+function isLabelValue(value: string): boolean {
+  return (
+    fitsInBytes(value, LABEL_LIMITS.valueBytes) && !CONTROL.test(value) && value.isWellFormed()
+  );
+}
+
 type Bad = (path: string, expected: string, found?: unknown) => void;
 
 function labelWeight(tags: readonly string[], metadata: Labels, bad: Bad): number {
-  const tag = tags.map(parseTag).find((pair) => pair?.key === 'weight');
-  const text = metadata.weight ?? tag?.value;
+  const text = metadata.weight ?? tagValue(tags, 'weight');
   if (text === undefined) return DEFAULT_WEIGHT;
   const weight = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN;
   if (isWhole(weight, 0, 65_535)) return weight;
@@ -169,6 +197,22 @@ function labelWeight(tags: readonly string[], metadata: Labels, bad: Bad): numbe
     text,
   );
   return DEFAULT_WEIGHT;
+}
+
+function tagValue(tags: readonly string[], key: string): string | undefined {
+  for (const tag of tags) {
+    if (!tag.startsWith(key)) continue;
+    const pair = parseTag(tag);
+    if (pair?.key === key) return pair.value;
+  }
+  return undefined;
+}
+
+function unique(tags: readonly string[]): readonly string[] {
+  for (let at = 1; at < tags.length; at++) {
+    if (tags.indexOf(tags[at] as string) < at) return [...new Set(tags)];
+  }
+  return tags;
 }
 
 function toLease(
