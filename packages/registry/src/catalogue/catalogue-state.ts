@@ -61,10 +61,11 @@ export class CatalogueState {
 
   /** `namespace/id` of the instance at an address of a service. */
   occupant(state: ServiceState, address: string, port: number): string | undefined {
-    return state.places.at(placeHash(address, port)).find((key) => {
+    for (const key of state.places.at(placeHash(address, port))) {
       const record = this.records.get(key);
-      return record?.address === address && record.port === port;
-    });
+      if (record?.address === address && record.port === port) return key;
+    }
+    return undefined;
   }
 
   /** Undefined for a service that is not exclusive. */

@@ -8,7 +8,7 @@ import {
   type RegistryEvent,
   type Revision,
 } from '@portolan/core';
-import { idOf, parseStoreKey, type StoreKey } from '../codec/keys.ts';
+import { idOf, isInstanceKey, parseStoreKey, type StoreKey } from '../codec/keys.ts';
 import { decodeParts } from '../codec/registration-codec.ts';
 import {
   decodeIntent,
@@ -53,6 +53,10 @@ export class ChangeApplier {
   }
 
   apply(changes: readonly Change[], batch: Batch): void {
+    if (changes.every(isOfInstance)) {
+      this.#applyInstances(changes, batch);
+      return;
+    }
     const touches = new Map<string, InstanceTouch>();
     for (const change of changes) {
       const storeKey = parseStoreKey(change.key);
@@ -68,6 +72,16 @@ export class ChangeApplier {
     for (const [key, touch] of touches) if (touch.registration === null) this.#remove(key, batch);
     for (const [key, touch] of touches)
       if (touch.registration !== null) this.#update(key, touch, batch);
+  }
+
+  /** Registrations and removals only, as nearly all writes are: there is nothing to bring together. */
+  #applyInstances(changes: readonly Change[], batch: Batch): void {
+    const { damaged } = this.#state;
+    if (damaged.size > 0) for (const { key } of changes) damaged.delete(key);
+    for (const { key, entry } of changes) if (!entry) this.#remove(key, batch);
+    for (const { key, entry } of changes) {
+      if (entry) this.#update(key, { registration: entry }, batch);
+    }
   }
 
   #applyChange(
@@ -188,11 +202,14 @@ export class ChangeApplier {
       if (batch.silent && touch.status) batch.early.set(key, touch.status);
       return;
     }
-    const early = batch.early.get(key);
+    const early = batch.early.size === 0 ? undefined : batch.early.get(key);
     if (early && batch.early.delete(key)) touch.status ??= early;
     let after: InstanceRecord;
+    let state: ServiceState;
     try {
-      after = this.#nextRecord(key, before, touch);
+      const facts = entry ? this.#factsOf(key, entry.value) : (before as InstanceRecord);
+      state = this.#state.serviceOf(facts.service);
+      after = this.#nextRecord(key, before, touch, facts, state);
     } catch (error) {
       const change = entry ?? touch.status;
       if (change) this.#reportDamage({ key: change.key, revision: change.modifyRevision }, error);
@@ -200,8 +217,8 @@ export class ChangeApplier {
     }
     this.#state.records.set(key, after);
     if (before && entry) this.#state.shapes.release(before.shape);
-    const state = this.#state.serviceOf(after.service);
-    let shown = this.#state.hidden.has(key) ? undefined : before;
+    const isHidden = this.#state.hidden.size > 0 && this.#state.hidden.has(key);
+    let shown = isHidden ? undefined : before;
     if (shown && shown.service !== state.key) {
       this.#leaveService(this.#state.serviceOf(shown.service), shown, batch);
       shown = undefined;
@@ -213,7 +230,7 @@ export class ChangeApplier {
       state.change(shown, undefined);
     } else {
       if (other) this.#hide(other, state, batch);
-      this.#state.hidden.delete(key);
+      if (isHidden) this.#state.hidden.delete(key);
       state.change(shown, after);
       state.places.add(after.place, key);
     }
@@ -242,17 +259,16 @@ export class ChangeApplier {
     key: string,
     before: InstanceRecord | undefined,
     touch: InstanceTouch,
+    facts: Pick<InstanceRecord, 'address' | 'port' | 'registeredAtMs' | 'condition' | 'shape'>,
+    service: ServiceState,
   ): InstanceRecord {
     const entry = touch.registration;
-    const facts = entry ? this.#factsOf(key, entry.value) : before;
-    if (!facts) throw new Error(`no registration for ${key}`);
     let stored: StoredStatus | undefined = before?.stored;
     let statusRevision = before?.statusRevision ?? 0;
     if (touch.status === null) stored = undefined;
     else if (touch.status) stored = this.#statusOf(touch.status);
     if (touch.status !== undefined) statusRevision = touch.status?.modifyRevision ?? 0;
-    const intent = this.#state.intents.get(key);
-    const service = this.#state.serviceOf(facts.service);
+    const intent = this.#state.intents.size === 0 ? undefined : this.#state.intents.get(key);
     return new InstanceRecord({
       key,
       service: service.key,
@@ -274,8 +290,15 @@ export class ChangeApplier {
 
   /** Holds the shape for the record that is made with it. */
   #factsOf(key: string, value: string) {
-    const { shape: text, ...facts } = decodeParts(key, value);
-    return { ...facts, shape: this.#state.shapes.hold(text) };
+    const { service, address, port, registeredAtMs, condition, shape } = decodeParts(key, value);
+    return {
+      service,
+      address,
+      port,
+      registeredAtMs,
+      condition,
+      shape: this.#state.shapes.hold(shape),
+    };
   }
 
   /** A damaged status must not take its instance with it: health is found out again. */
@@ -309,6 +332,10 @@ export class ChangeApplier {
     );
   }
 }
+function isOfInstance({ key }: Change): boolean {
+  return isInstanceKey(key);
+}
+
 export function newBatch(): Batch {
   return {
     deltas: [],

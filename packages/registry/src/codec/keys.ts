@@ -32,6 +32,11 @@ export function refKey(ref: InstanceRef): string {
   return `${REF_KIND}${ref.namespace}/${ref.id}`;
 }
 
+/** Whether a store key is a `refKey`. */
+export function isInstanceKey(key: string): boolean {
+  return key.startsWith(REF_KIND);
+}
+
 /** Id of a `refKey`. */
 export function idOf(key: string): string {
   return key.slice(key.indexOf('/', REF_KIND.length) + 1);
@@ -69,10 +74,10 @@ export function namespaceKey(name: string): string {
 
 /** Undefined for a key of a kind this version does not know. */
 export function parseStoreKey(key: string): StoreKey | undefined {
+  if (isInstanceKey(key)) return { kind: 'instance', key };
   const at = key.indexOf('/');
   const kind = KINDS.find((known) => known.length === at && key.startsWith(known));
   if (kind === undefined) return undefined;
   const rest = key.slice(at + 1);
-  if (kind === 'instance') return { kind, key };
   return { kind, key: kind === 'status' || kind === 'intent' ? `${REF_KIND}${rest}` : rest };
 }

@@ -93,10 +93,12 @@ class Reconciler implements HealthReconciler {
     for (const { key, before, after } of deltas) {
       const record = after ?? before;
       if (!record) continue;
-      const id = serviceId(record.service);
-      this.#services.get(id)?.saved.delete(key);
+      if (this.#services.size > 0 || after?.protected) {
+        const id = serviceId(record.service);
+        this.#services.get(id)?.saved.delete(key);
+        if (after?.protected) this.#takeUp(id);
+      }
       if (after) {
-        if (after.protected) this.#takeUp(id);
         if (before?.registrationRevision !== after.registrationRevision && after.stored) {
           this.#dirty.add(key);
         }

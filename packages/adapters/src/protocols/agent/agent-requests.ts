@@ -20,7 +20,7 @@ import { toRoleJson } from '../rest/codecs/exclusive-json.ts';
 import { toRegisterJson } from '../rest/codecs/instance-json.ts';
 import { toProblemDocument } from '../rest/problem-reply.ts';
 import { heartbeatCodec, toHeartbeat } from '../rest/schemas/heartbeat-schema.ts';
-import { registrationCodec, toRegistrationInput } from '../rest/schemas/registration-schema.ts';
+import { parseRegistration } from '../rest/schemas/registration-schema.ts';
 import { attachCodec, registerCodec, reportCodec } from './agent-schemas.ts';
 
 /** Registrations from the network never run scripts. */
@@ -54,13 +54,8 @@ async function registerAll(
   const inputs: RegistrationInput[] = [];
   const places: number[] = [];
   for (const [at, item] of body.instances.entries()) {
-    const checked = validate(registrationCodec, item);
-    if (!checked.ok) {
-      results[at] = failed(slots, validationError(checked.problems));
-      continue;
-    }
     try {
-      inputs.push(toRegistrationInput(checked.value));
+      inputs.push(parseRegistration(item));
       places.push(at);
     } catch (error) {
       if (!isRegistryError(error)) throw error;

@@ -98,13 +98,16 @@ interface Walk {
 function inspect(value: unknown, walk: Walk): void {
   if (typeof value !== 'object' || value === null) return;
   if (Array.isArray(value)) {
-    for (const item of value) inspect(item, walk);
+    for (const item of value) if (typeof item === 'object') inspect(item, walk);
     return;
   }
-  for (const [key, member] of Object.entries(value)) {
+  const object = value as Readonly<Record<string, unknown>>;
+  // What JSON.parse makes inherits nothing that could be enumerated.
+  for (const key in object) {
     walk.members++;
     if (FORBIDDEN_KEYS.has(key)) walk.forbidden ??= appendKey('$', key);
-    inspect(member, walk);
+    const member = object[key];
+    if (typeof member === 'object') inspect(member, walk);
   }
 }
 

@@ -7,7 +7,7 @@ import {
 import { requireValid } from '../rest/body/body-codec.ts';
 import { heartbeatCodec, toHeartbeat } from '../rest/schemas/heartbeat-schema.ts';
 import { intentCodec, toIntentPatch } from '../rest/schemas/intent-schema.ts';
-import { registrationCodec, toRegistrationInput } from '../rest/schemas/registration-schema.ts';
+import { parseRegistration } from '../rest/schemas/registration-schema.ts';
 import type {
   ReportRequest,
   SetIntentRequest,
@@ -38,7 +38,7 @@ export function readRegistration(wire: WireRegistration | null | undefined): Reg
       problems: [{ path: '$', expected: 'a registration', found: 'nothing' }],
     });
   }
-  return toRegistrationInput(requireValid(registrationCodec, toDocument(wire)));
+  return parseRegistration(toDocument(wire));
 }
 
 export function readReport(wire: ReportRequest): Heartbeat | undefined {

@@ -35,8 +35,9 @@ export function validate<S extends z.ZodType>(
 export function requireValid<S extends z.ZodType>(
   codec: BodyCodec<S>,
   value: unknown,
+  root = '$',
 ): z.output<S> {
-  const result = validate(codec, value);
+  const result = validate(codec, value, root);
   if (result.ok) return result.value;
   throw validationError(result.problems);
 }

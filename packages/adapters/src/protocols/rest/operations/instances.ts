@@ -1,5 +1,5 @@
 import { isRegistryError, type RegistrationInput, type ServiceView } from '@portolan/core';
-import { requireValid, validate, validationError } from '../body/body-codec.ts';
+import { requireValid } from '../body/body-codec.ts';
 import { toInstanceDetailJson, toInstanceJson, toRegisterJson } from '../codecs/instance-json.ts';
 import { INSTANCE_FILTERS, toInstanceFilter } from '../instance-filter.ts';
 import { JSON_HEADERS, jsonReply } from '../json-reply.ts';
@@ -28,10 +28,9 @@ import {
   BATCH_BODY_LIMIT_BYTES,
   batchCodec,
   batchSchema,
+  parseRegistration,
   patchSchema,
-  registrationCodec,
   registrationSchema,
-  toRegistrationInput,
   toRegistrationPatch,
 } from '../schemas/registration-schema.ts';
 import { inServiceOrder } from '../service-order.ts';
@@ -68,8 +67,7 @@ export function instanceOperations(context: RestContext): Operation[] {
       },
       errors: REGISTRATION_ERRORS,
       async handle(call) {
-        const body = requireValid(registrationCodec, readJson(call));
-        const input = toRegistrationInput(body, fallbackOf(call));
+        const input = parseRegistration(readJson(call), fallbackOf(call));
         const outcome = await registry.register(input, UNTRUSTED);
         return jsonReply(toRegisterJson(outcome), outcome.created ? 201 : 200);
       },
@@ -180,14 +178,8 @@ async function registerBatch(context: RestContext, call: Call) {
     results[at] = { ok: false, error: toProblemDocument(error, requestId) };
   }
   for (const [at, item] of instances.entries()) {
-    const root = `$.instances[${at}]`;
-    const checked = validate(registrationCodec, item, root);
-    if (!checked.ok) {
-      fail(at, validationError(checked.problems));
-      continue;
-    }
     try {
-      inputs.push(toRegistrationInput(checked.value, fallback, root));
+      inputs.push(parseRegistration(item, fallback, `$.instances[${at}]`));
       places.push(at);
     } catch (error) {
       if (!isRegistryError(error)) throw error;

@@ -46,7 +46,8 @@ export const addressField = z
   .meta({ examples: ['172.18.0.12', 'fd00::12', 'users.internal'] });
 
 const LABEL_EXPECTED = 'text without control characters or lone surrogates';
-function isCleanText(text: string): boolean {
+/** Whether a label may hold it. */
+export function isCleanText(text: string): boolean {
   return text.isWellFormed() && !CONTROL.test(text);
 }
 

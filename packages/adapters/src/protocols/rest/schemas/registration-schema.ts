@@ -6,12 +6,11 @@ import {
 } from '@portolan/core';
 import { z } from 'zod';
 import { withoutBrackets } from '../../targets/probe-target.ts';
-import type { BodyCodec, RuleProblem } from '../body/body-codec.ts';
+import { type BodyCodec, type RuleProblem, requireValid } from '../body/body-codec.ts';
 import { describe } from '../body/zod-problems.ts';
 import { checkRules, checkSchema, toCheckInput } from './check-schema.ts';
 import {
   addressField,
-  DAY_MS,
   durationField,
   idField,
   metadataField,
@@ -25,8 +24,15 @@ import {
   toLabelValues,
   weightField,
 } from './fields.ts';
+import {
+  LEASE_TIME,
+  MAX_TAGS,
+  type RegistrationFallback,
+  readPlainRegistration,
+  thirds,
+} from './plain-registration.ts';
 
-const leaseTime = durationField({ minMs: 100, maxMs: 30 * DAY_MS });
+const leaseTime = durationField(LEASE_TIME);
 
 /** Every field with the other names it goes by. */
 const ALIASES = {
@@ -49,7 +55,7 @@ export const registrationSchema = z
     instanceId: idField.optional(),
     namespace: nameField.optional(),
     group: nameField.optional(),
-    tags: z.array(tagField).max(256).optional(),
+    tags: z.array(tagField).max(MAX_TAGS).optional(),
     metadata: metadataField.optional(),
     meta: metadataField.optional(),
     weight: weightField.optional(),
@@ -142,10 +148,20 @@ function registrationRules(body: Readonly<Record<string, unknown>>): RuleProblem
   return problems;
 }
 
+/** Reads a registration as any door takes it. Throws VALIDATION_FAILED with all that is wrong, or SCRIPT_CHECK_FORBIDDEN. */
+export function parseRegistration(
+  body: unknown,
+  fallback: RegistrationFallback = {},
+  root = '$',
+): RegistrationInput {
+  const plain = readPlainRegistration(body, fallback);
+  return plain ?? toRegistrationInput(requireValid(registrationCodec, body, root), fallback, root);
+}
+
 /** The registration as the registry takes it. `fallback` is what the query says where the body is silent. */
 export function toRegistrationInput(
   body: RegistrationBody,
-  fallback: { readonly namespace?: string; readonly group?: string } = {},
+  fallback: RegistrationFallback = {},
   root = '$',
 ): RegistrationInput {
   const id = body.id ?? body.instanceId;
@@ -179,15 +195,11 @@ export function toRegistrationInput(
 }
 
 function toLease(body: RegistrationBody): RegistrationInput['lease'] {
-  if (body.ttl !== undefined) return withThird(body.ttl);
+  if (body.ttl !== undefined) return thirds(body.ttl);
   if (body.lease === undefined || typeof body.lease === 'string') return body.lease;
   return body.lease.heartbeat === undefined
-    ? withThird(body.lease.ttl)
+    ? thirds(body.lease.ttl)
     : { ttlMs: body.lease.ttl, heartbeatMs: body.lease.heartbeat };
-}
-
-function withThird(ttlMs: number): { ttlMs: number; heartbeatMs: number } {
-  return { ttlMs, heartbeatMs: Math.max(1, Math.floor(ttlMs / 3)) };
 }
 
 export const BATCH_MAX_INSTANCES = 1_000;
