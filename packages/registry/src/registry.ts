@@ -10,6 +10,7 @@ import {
   type Logger,
   type Metrics,
   type Random,
+  type RegisterOutcome,
   type Registry,
   RegistryError,
   type Revision,
@@ -264,7 +265,7 @@ export async function createRegistry(
       open();
       const outcome = await writer.register(registration, context);
       if (catalogue.settingsShelf.size === 0 || !outcome.instance.exclusive) return outcome;
-      return { ...outcome, instance: await afterElection(outcome.instance) };
+      return withInstance(outcome, await afterElection(outcome.instance));
     },
     async registerBatch(registrations, context) {
       open();
@@ -273,7 +274,7 @@ export async function createRegistry(
       if (!items.some((item) => item.ok && item.value.instance.exclusive)) return items;
       await exclusive.settled();
       return items.map((item) =>
-        item.ok ? { ok: true, value: { ...item.value, instance: now(item.value.instance) } } : item,
+        item.ok ? { ok: true, value: withInstance(item.value, now(item.value.instance)) } : item,
       );
     },
     heartbeat,
@@ -346,6 +347,10 @@ export async function createRegistry(
       catalogue.subscribers.clear();
     },
   };
+}
+
+function withInstance(outcome: RegisterOutcome, instance: Instance): RegisterOutcome {
+  return { ...outcome, instance, revision: instance.modifyRevision };
 }
 
 function countExclusive(catalogue: Catalogue): { services: number; vacant: number } {

@@ -1,5 +1,5 @@
 import { type Cidr, cidrContains, parseCidr } from './cidr.ts';
-import { formatIp, type IpAddress, parseIp, unmapIp } from './ip-address.ts';
+import { formatIp, type IpAddress, parseIp, parseIpv4Value, unmapIp } from './ip-address.ts';
 
 /** Verdict on dialling one resolved address. */
 export type AddressVerdict =
@@ -74,6 +74,29 @@ const CARRIERS: readonly { readonly cidr: Cidr; readonly at: number }[] = [
   { cidr: network('::ffff:0:0:0/96'), at: 12 },
 ];
 
+/** An IPv4 network as numbers: most addresses are judged once, when they are registered, so that has to be cheap. */
+interface Ipv4Network {
+  readonly base: number;
+  readonly mask: number;
+}
+
+const LOOPBACK_IPV4 = ipv4Networks(LOOPBACK);
+const NEVER_IPV4 = ipv4Networks(NEVER.map(({ cidr }) => cidr));
+
+function ipv4Networks(cidrs: readonly Cidr[]): readonly Ipv4Network[] {
+  return cidrs.flatMap(({ base, prefixLength }) => {
+    if (base.family !== 4) return [];
+    const mask = prefixLength === 0 ? 0 : (-1 << (32 - prefixLength)) >>> 0;
+    const [a = 0, b = 0, c = 0, d = 0] = base.bytes;
+    return [{ base: ((a << 24) | (b << 16) | (c << 8) | d) >>> 0, mask }];
+  });
+}
+
+function holdsIpv4(networks: readonly Ipv4Network[], address: number): boolean {
+  for (const { base, mask } of networks) if ((address & mask) >>> 0 === base) return true;
+  return false;
+}
+
 function network(text: string): Cidr {
   const cidr = parseCidr(text);
   if (!cidr) throw new RangeError(`"${text}" is not a network such as 10.0.0.0/8`);
@@ -83,6 +106,7 @@ function network(text: string): Cidr {
 /** Makes the policy. Throws a RangeError that names the first `allow` or `ownEndpoints` entry it cannot read. */
 export function createAddressPolicy(options: AddressPolicyOptions): AddressPolicy {
   const allow = (options.allow ?? DEFAULT_ALLOWED_NETWORKS).map(network);
+  const allowIpv4 = ipv4Networks(allow);
   const own = options.ownEndpoints.map(({ address, port }) => {
     const parsed = parseIp(address);
     if (!parsed) throw new RangeError(`"${address}" is not an IP address`);
@@ -129,8 +153,22 @@ export function createAddressPolicy(options: AddressPolicyOptions): AddressPolic
     return { ip, loopback, forbidden, elsewhere };
   }
 
+  /** Whether an address may be dialled at this port, found out without an object; false where it has to be looked at more closely. */
+  function isPlainlyAllowed(text: string, port: number): boolean {
+    const value = parseIpv4Value(text);
+    if (value === undefined || !Number.isInteger(port) || port < 1 || port > 65_535) {
+      return false;
+    }
+    if (holdsIpv4(NEVER_IPV4, value)) return false;
+    const loopback = holdsIpv4(LOOPBACK_IPV4, value);
+    if (loopback ? !options.allowLoopback : !holdsIpv4(allowIpv4, value)) return false;
+    for (const endpoint of own) if (endpoint.port === port) return false;
+    return true;
+  }
+
   return {
     check(text, port) {
+      if (isPlainlyAllowed(text, port)) return ALLOWED;
       const address = judge(text);
       if (!address) return refuse(`"${text.slice(0, 64)}" is not an IP address`);
       if (!Number.isInteger(port) || port < 1 || port > 65_535) {

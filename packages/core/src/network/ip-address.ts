@@ -20,34 +20,43 @@ function parseIpv4(text: string): IpAddress | undefined {
   return bytes && { family: 4, bytes };
 }
 
+function parseOctets(text: string): number[] | undefined {
+  const value = parseIpv4Value(text);
+  if (value === undefined) return undefined;
+  return [value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff];
+}
+
 const DOT = 0x2e;
 const ZERO = 0x30;
 const NINE = 0x39;
 
-function parseOctets(text: string): number[] | undefined {
+/** The 32 bits of an IPv4 literal, unsigned, by the rules of `parseIp`; undefined for anything else. */
+export function parseIpv4Value(text: string): number | undefined {
   const { length } = text;
   // Longest form is 255.255.255.255.
   if (length > 15) return undefined;
-  const bytes: number[] = [];
-  let byte = 0;
+  let value = 0;
+  let octets = 0;
+  let octet = 0;
   let digits = 0;
   for (let at = 0; at <= length; at++) {
     const code = at === length ? DOT : text.charCodeAt(at);
     if (code === DOT) {
-      if (digits === 0 || byte > 255) return undefined;
-      bytes.push(byte);
-      byte = 0;
+      if (digits === 0 || octet > 255) return undefined;
+      value = (value << 8) | octet;
+      octets++;
+      octet = 0;
       digits = 0;
     } else if (code < ZERO || code > NINE) {
       return undefined;
     } else {
       // A leading zero means octal to inet_aton and decimal to others.
-      if (digits > 0 && byte === 0) return undefined;
-      byte = byte * 10 + (code - ZERO);
+      if (digits > 0 && octet === 0) return undefined;
+      octet = octet * 10 + (code - ZERO);
       digits++;
     }
   }
-  return bytes.length === 4 ? bytes : undefined;
+  return octets === 4 ? value >>> 0 : undefined;
 }
 
 function parseIpv6(text: string): IpAddress | undefined {

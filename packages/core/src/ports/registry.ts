@@ -55,6 +55,9 @@ export interface CheckInput extends Partial<Omit<CheckSpec, 'probe'>> {
 }
 
 export interface RegisterOutcome {
+  readonly id: string;
+  /** Newest of the instance. */
+  readonly revision: Revision;
   readonly instance: Instance;
   /** False when the registration was identical: no revision, no write, nobody woken. */
   readonly changed: boolean;

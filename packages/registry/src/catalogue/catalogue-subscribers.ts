@@ -40,7 +40,8 @@ export class CatalogueSubscribers {
   notify(update: CatalogueUpdate, serviceIds: readonly string[]): void {
     for (const listener of this.#all) this.#call(() => listener(update));
     if (this.#byService.size === 0) return;
-    for (const [at, view] of update.views.entries()) {
+    for (let at = 0; at < update.views.length; at++) {
+      const view = update.views[at] as ServiceView;
       const listeners = this.#byService.get(serviceIds[at] ?? '');
       if (listeners) for (const listener of listeners) this.#call(() => listener(view));
     }

@@ -1,5 +1,5 @@
-import type { DeregisterReason, RegistryEvent, Revision } from '@portolan/core';
-import type { RecordDelta } from './instance-record.ts';
+import type { DeregisterReason, Instance, RegistryEvent, Revision } from '@portolan/core';
+import type { InstanceRecord, RecordDelta } from './instance-record.ts';
 
 export interface EventStamp {
   readonly revision: Revision;
@@ -8,35 +8,67 @@ export interface EventStamp {
   readonly reason: DeregisterReason;
 }
 
+/** An event whose instance is made when it is read: thousands are kept, and few are ever asked for. */
+class InstanceEvent<T extends string> {
+  readonly revision: Revision;
+  readonly atMs: number;
+  readonly type: T;
+  readonly #record: InstanceRecord;
+
+  constructor({ revision, atMs }: EventStamp, type: T, record: InstanceRecord) {
+    this.revision = revision;
+    this.atMs = atMs;
+    this.type = type;
+    this.#record = record;
+  }
+
+  get instance(): Instance {
+    return this.#record.instance;
+  }
+}
+
+class DeregisteredEvent extends InstanceEvent<'instance-deregistered'> {
+  readonly reason: DeregisterReason;
+
+  constructor(stamp: EventStamp, record: InstanceRecord, reason: DeregisterReason) {
+    super(stamp, 'instance-deregistered', record);
+    this.reason = reason;
+  }
+}
+
+class StatusEvent extends InstanceEvent<'instance-status'> {
+  readonly previous: string;
+
+  constructor(stamp: EventStamp, record: InstanceRecord, previous: string) {
+    super(stamp, 'instance-status', record);
+    this.previous = previous;
+  }
+}
+
 /** Appends what one change of one instance means to a reader of events. */
 export function instanceEvents(
   events: RegistryEvent[],
   { before, after }: RecordDelta,
-  { revision, atMs, reason }: EventStamp,
+  stamp: EventStamp,
 ): void {
-  const base = { revision, atMs };
   if (!after) {
-    if (!before) return;
-    events.push({ ...base, type: 'instance-deregistered', instance: before.instance, reason });
+    if (before) events.push(new DeregisteredEvent(stamp, before, stamp.reason));
     return;
   }
-  const { instance } = after;
   if (before && before.service !== after.service) {
-    const left = before.instance;
-    events.push({ ...base, type: 'instance-deregistered', instance: left, reason: 'moved' });
+    events.push(new DeregisteredEvent(stamp, before, 'moved'));
   }
   if (!before || before.service !== after.service) {
-    events.push({ ...base, type: 'instance-registered', instance });
+    events.push(new InstanceEvent(stamp, 'instance-registered', after));
     return;
   }
   if (before.registrationRevision !== after.registrationRevision) {
-    events.push({ ...base, type: 'instance-updated', instance });
+    events.push(new InstanceEvent(stamp, 'instance-updated', after));
   }
-  const previous = before.status;
-  if (previous !== after.status || before.protected !== after.protected) {
-    events.push({ ...base, type: 'instance-status', instance, previous });
+  if (before.status !== after.status || before.protected !== after.protected) {
+    events.push(new StatusEvent(stamp, after, before.status));
   }
   if (before.intent !== after.intent) {
-    events.push({ ...base, type: 'instance-intent', instance });
+    events.push(new InstanceEvent(stamp, 'instance-intent', after));
   }
 }

@@ -107,6 +107,9 @@ export function mergeChanges<R extends { readonly key: string }>(
   changes: ReadonlyMap<string, R | undefined>,
 ): readonly R[] {
   if (changes.size === 0) return present;
+  if (changes.size === 1) {
+    for (const [key, record] of changes) return changeOne(present, key, record);
+  }
   if (changes.size <= SPLICE_LIMIT && present.length > SPLICE_LIMIT) {
     const copy = present.slice();
     for (const [key, record] of changes) spliceOne(copy, key, record);
@@ -124,11 +127,27 @@ export function mergeChanges<R extends { readonly key: string }>(
   return merged;
 }
 
-function spliceOne<R extends { readonly key: string }>(
-  list: R[],
+/** As `spliceOne` on a copy, which is made at its size. */
+function changeOne<R extends { readonly key: string }>(
+  present: readonly R[],
   key: string,
   record: R | undefined,
-): void {
+): readonly R[] {
+  const at = firstFrom(present, key);
+  const found = present[at]?.key === key;
+  if (!record && !found) return present;
+  const copy: R[] = new Array(present.length + (record ? 1 : 0) - (found ? 1 : 0));
+  for (let next = 0; next < at; next++) copy[next] = present[next] as R;
+  let to = at;
+  if (record) copy[to++] = record;
+  for (let next = at + (found ? 1 : 0); next < present.length; next++) {
+    copy[to++] = present[next] as R;
+  }
+  return copy;
+}
+
+/** Where the first record is whose key is not before `key`. */
+function firstFrom<R extends { readonly key: string }>(list: readonly R[], key: string): number {
   let low = 0;
   let high = list.length;
   while (low < high) {
@@ -136,6 +155,15 @@ function spliceOne<R extends { readonly key: string }>(
     if ((list[middle]?.key ?? '') < key) low = middle + 1;
     else high = middle;
   }
+  return low;
+}
+
+function spliceOne<R extends { readonly key: string }>(
+  list: R[],
+  key: string,
+  record: R | undefined,
+): void {
+  const low = firstFrom(list, key);
   const found = list[low]?.key === key;
   if (record && found) list[low] = record;
   else if (record) list.splice(low, 0, record);

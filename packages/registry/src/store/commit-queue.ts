@@ -91,10 +91,10 @@ export class CommitQueue {
       if (batch.length === 0) continue;
       try {
         const results = await this.#write(batch);
-        for (const [index, { resolve, reject }] of batch.entries()) {
+        for (let index = 0; index < batch.length; index++) {
           const result = results[index];
-          if (result === undefined) reject(new Error(`The batch has no result ${index}`));
-          else resolve(result);
+          if (result === undefined) batch[index]?.reject(new Error(`no result ${index}`));
+          else batch[index]?.resolve(result);
         }
       } catch (error) {
         for (const { reject } of batch) reject(error);

@@ -39,7 +39,7 @@ export interface EmbeddedStoreOptions {
 const COMPACT_FROM_BYTES = 64 * 1024 * 1024;
 
 const DEFAULT_WINDOW: ChangeWindowOptions = {
-  maxChanges: 10_000,
+  maxChanges: 1_000,
   maxBytes: 16 * 1024 * 1024,
   maxQueuedChanges: 50_000,
 };

@@ -140,7 +140,11 @@ describe.each(['supersede', 'reject'] as const)('racing registrations under %s',
 
   it('do so over the store on disk, two hundred at a time', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'portolan-races-'));
-    const store = await openEmbeddedStore({ path: join(folder, 'data') }, { logger: NO_LOGGER });
+    // Wide enough to hold the whole history, which is read at the end.
+    const store = await openEmbeddedStore(
+      { path: join(folder, 'data'), window: { maxChanges: 1_000_000 } },
+      { logger: NO_LOGGER },
+    );
     const world = await aWorldOn({ store, options: { onAddressConflict: policy } });
     const many = fc.array(racer, { minLength: 200, maxLength: 200 });
     try {

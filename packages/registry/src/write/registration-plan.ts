@@ -151,10 +151,13 @@ export function outcomeOf(plan: Plan, catalogue: Catalogue, revision: Revision):
   const { changed, created, superseded, item } = plan;
   // A later write of the same batch may have taken it away again: then it is told as it was registered.
   const record = catalogue.record(item.key) ?? asRegistered(plan, revision);
-  return new Outcome(record, changed, created, superseded);
+  return new Outcome(item.registration.id, record, changed, created, superseded);
 }
 
+/** Makes the instance when it is asked for: the answer to a batch names only its id and revision. */
 class Outcome implements RegisterOutcome {
+  readonly id: string;
+  readonly revision: Revision;
   readonly changed: boolean;
   readonly created: boolean;
   declare readonly superseded?: string;
@@ -162,12 +165,15 @@ class Outcome implements RegisterOutcome {
   #instance: Instance | undefined = undefined;
 
   constructor(
+    id: string,
     record: InstanceRecord,
     changed: boolean,
     created: boolean,
     superseded: string | undefined,
   ) {
     this.#record = record;
+    this.id = id;
+    this.revision = record.modifyRevision;
     this.changed = changed;
     this.created = created;
     if (superseded !== undefined) this.superseded = superseded;

@@ -71,7 +71,8 @@ export function toRegistration(
   if (!isWhole(weight, 0, 65_535)) bad('$.weight', 'a whole number from 0 to 65535', weight);
   const checks = input.checks?.map((check, at) => toCheck(check, at, options, bad)) ?? NO_CHECKS;
   if (checks.length > MAX_CHECKS) bad('$.checks', `at most ${MAX_CHECKS} checks`, checks.length);
-  for (const [at, check] of checks.entries()) {
+  for (let at = 1; at < checks.length; at++) {
+    const check = checks[at] as CheckSpec;
     if (checks.findIndex((other) => other.id === check.id) !== at) {
       bad(`$.checks[${at}].id`, 'an id that no other check of the instance has', check.id);
     }
@@ -88,13 +89,14 @@ export function toRegistration(
     });
   }
   if (ip) forbid(addressPolicy, address, input.port, '$.address');
-  for (const [at, { probe }] of checks.entries()) {
+  for (let at = 0; at < checks.length; at++) {
+    const { probe } = checks[at] as CheckSpec;
     const target = probeTarget(probe);
     if (target && parseIp(target.host)) {
       forbid(addressPolicy, target.host, target.port, `$.checks[${at}]`);
     }
   }
-  return {
+  const registration: { -readonly [K in keyof Registration]: Registration[K] } = {
     id,
     service: input.service,
     address,
@@ -102,13 +104,14 @@ export function toRegistration(
     tags,
     metadata,
     weight,
-    ...(lease === undefined ? {} : { lease }),
     checks,
     initialStatus: input.initialStatus ?? (checks.length === 0 ? 'passing' : 'unknown'),
     registeredAtMs,
-    ...(input.owner === undefined ? {} : { owner: input.owner }),
-    ...(input.condition === undefined ? {} : { condition: input.condition }),
   };
+  if (lease !== undefined) registration.lease = lease;
+  if (input.owner !== undefined) registration.owner = input.owner;
+  if (input.condition !== undefined) registration.condition = input.condition;
+  return registration;
 }
 
 /** Refuses what the label limits or a name do not allow. Also used when labels change later. */
@@ -121,7 +124,8 @@ export function checkLabels(tags: readonly string[], metadata: Labels, problems:
       found: `${tags.length}`,
     });
   }
-  for (const [at, tag] of tags.entries()) {
+  for (let at = 0; at < tags.length; at++) {
+    const tag = tags[at] as string;
     const pair = parseTag(tag);
     if (
       tag === '' ||

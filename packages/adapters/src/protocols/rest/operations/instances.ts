@@ -1,4 +1,10 @@
-import { isRegistryError, type RegistrationInput, type ServiceView } from '@portolan/core';
+import {
+  type BatchItem,
+  isRegistryError,
+  type RegisterOutcome,
+  type RegistrationInput,
+  type ServiceView,
+} from '@portolan/core';
 import { requireValid } from '../body/body-codec.ts';
 import { toInstanceDetailJson, toInstanceJson, toRegisterJson } from '../codecs/instance-json.ts';
 import { INSTANCE_FILTERS, toInstanceFilter } from '../instance-filter.ts';
@@ -177,9 +183,9 @@ async function registerBatch(context: RestContext, call: Call) {
     failed++;
     results[at] = { ok: false, error: toProblemDocument(error, requestId) };
   }
-  for (const [at, item] of instances.entries()) {
+  for (let at = 0; at < instances.length; at++) {
     try {
-      inputs.push(parseRegistration(item, fallback, `$.instances[${at}]`));
+      inputs.push(parseRegistration(instances[at], fallback, `$.instances[${at}]`));
       places.push(at);
     } catch (error) {
       if (!isRegistryError(error)) throw error;
@@ -188,20 +194,15 @@ async function registerBatch(context: RestContext, call: Call) {
   }
   const outcomes =
     inputs.length === 0 ? [] : await context.registry.registerBatch(inputs, UNTRUSTED);
-  for (const [index, outcome] of outcomes.entries()) {
+  for (let index = 0; index < outcomes.length; index++) {
+    const outcome = outcomes[index] as BatchItem<RegisterOutcome>;
     const at = places[index] ?? index;
     if (!outcome.ok) {
       fail(at, outcome.error);
       continue;
     }
-    const { instance, created, changed } = outcome.value;
-    results[at] = {
-      ok: true,
-      id: instance.id,
-      created,
-      changed,
-      revision: instance.modifyRevision,
-    };
+    const { id, created, changed, revision } = outcome.value;
+    results[at] = { ok: true, id, created, changed, revision };
   }
   return jsonReply({ results, failed });
 }
