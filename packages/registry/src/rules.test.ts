@@ -205,6 +205,22 @@ describe('rule 3: leases', () => {
     await registry.close();
   });
 
+  it('lets two instances change places within one batch', async () => {
+    const { registry } = await aWorld();
+    await registry.register(anInstance(1, { port: 80 }), CALLER);
+    await registry.register(anInstance(2, { port: 81 }), CALLER);
+    const items = await registry.registerBatch(
+      [anInstance(1, { port: 81 }), anInstance(2, { port: 80 })],
+      CALLER,
+    );
+    expect(items.map((item) => item.ok && item.value.changed)).toEqual([true, true]);
+    expect(registry.view(WEB)?.instances.map(({ id, port }) => [id, port])).toEqual([
+      [ref(1).id, 81],
+      [ref(2).id, 80],
+    ]);
+    await registry.close();
+  });
+
   it('gives every lease one full term after a restart', async () => {
     const first = await aWorld();
     await first.registry.register(anInstance(1), CALLER);

@@ -1,15 +1,9 @@
-const FNV_OFFSET = 0x811c9dc5;
-const FNV_PRIME = 0x01000193;
+import { hashText } from '../codec/hash-text.ts';
 
 /** 30 bits of an address and a port: what `PlaceIndex` finds candidates by. */
 export function placeHash(address: string, port: number): number {
-  let hash = FNV_OFFSET;
-  for (let at = 0; at < address.length; at++) {
-    hash = Math.imul(hash ^ address.charCodeAt(at), FNV_PRIME);
-  }
-  hash = Math.imul(hash ^ (port & 0xff), FNV_PRIME);
-  hash = Math.imul(hash ^ (port >> 8), FNV_PRIME);
-  return (hash >>> 0) & 0x3fff_ffff;
+  const hash = Math.imul(hashText(address) ^ port, 0x9e3779b1);
+  return (hash ^ (hash >>> 15)) & 0x3fff_ffff;
 }
 
 /** Which instances may stand at a place, by its hash: as small as it can be, since there is one entry for every instance. */

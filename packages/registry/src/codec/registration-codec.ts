@@ -54,15 +54,31 @@ export interface RegistrationParts
   readonly shape: string;
 }
 
-export function encodeRegistration(registration: Registration): string {
+/** `shape` is what `encodeShape` gave of the same registration, or of one that says the same. */
+export function encodeRegistration(
+  registration: Registration,
+  shape = encodeShape(registration),
+): string {
   const { service, address, port, registeredAtMs, condition } = registration;
   const name = service.group === DEFAULT_GROUP ? service.name : [service.group, service.name];
-  const told = condition === undefined ? [] : [[condition.state, condition.reason]];
-  const head = JSON.stringify([name, address, port, registeredAtMs, ...told]);
-  return `${LAYOUT}${head.length} ${head}${encodeShape(registration)}`;
+  const isUsual = typeof name === 'string' && condition === undefined;
+  const head =
+    isUsual && isPlain(name) && isPlain(address)
+      ? `["${name}","${address}",${port},${registeredAtMs}]`
+      : JSON.stringify([name, address, port, registeredAtMs, ...toldOf(condition)]);
+  return `${LAYOUT}${head.length} ${head}${shape}`;
 }
 
-function encodeShape({
+function toldOf(condition: Condition | undefined): readonly unknown[] {
+  return condition === undefined ? [] : [[condition.state, condition.reason]];
+}
+
+/** Whether it stands in JSON as it is. */
+function isPlain(text: string): boolean {
+  return /^[\w.:@-]*$/.test(text);
+}
+
+export function encodeShape({
   tags,
   metadata,
   weight,

@@ -2,6 +2,7 @@ import type { Revision, Store } from '@portolan/core';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
 import type { KeyLock } from '../write/key-lock.ts';
+import type { LockKey } from '../write/lock-keys.ts';
 import type { Transition } from './transition.ts';
 
 export interface CommitBatchDeps {
@@ -18,7 +19,7 @@ export class CommitBatch {
   readonly #onConflict: (key: string) => void;
   #pending: (() => Transition | undefined)[] = [];
   /** What has to be held while the pending ones are made and written. */
-  #locks: string[] = [];
+  #locks: LockKey[] = [];
   #closed = false;
   #release: () => void = () => undefined;
   /** Whose removal is with the store now, and when that is decided. */
@@ -35,7 +36,7 @@ export class CommitBatch {
   /** Undefined while there is room: a promise for each instance would be most of the cost of a storm. */
   add(
     make: () => Transition | undefined,
-    locks: readonly string[] = [],
+    locks: readonly LockKey[] = [],
   ): Promise<void> | undefined {
     this.#locks.push(...locks);
     return this.#pending.push(make) >= this.#size ? this.flush() : undefined;

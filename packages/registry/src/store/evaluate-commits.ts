@@ -38,16 +38,22 @@ export function evaluateCommits(
   let assigned = at.assigned;
   let newest = at.durable;
   const results = requests.map(({ ops, guards }): CommitResult => {
+    // What a guard found is what its operation goes on from, and they mostly stand in one order.
+    const found: (KeyRevisions | undefined)[] = [];
     for (const guard of guards) {
-      const actual = current(guard.key)?.modifyRevision ?? 0;
+      const present = current(guard.key);
+      found.push(present);
+      const actual = present?.modifyRevision ?? 0;
       if (actual !== guard.modifyRevision) return { ok: false, conflict: guard, actual };
     }
     if (ops.length === 0) return { ok: true, revision: newest };
     assigned += 1;
     newest = assigned;
     // A key may stand in several ops: the last one counts and is the one change.
+    let at = -1;
     for (const op of ops.length === 1 ? ops : lastOfEachKey(ops)) {
-      const present = current(op.key);
+      at++;
+      const present = guards[at]?.key === op.key ? found[at] : current(op.key);
       if (op.type === 'delete') {
         if (present === undefined) continue;
         finalEntries.set(op.key, undefined);

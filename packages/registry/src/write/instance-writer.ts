@@ -29,7 +29,7 @@ import type { KeyLock } from './key-lock.ts';
 import { idLock, placeLock } from './lock-keys.ts';
 import { lockRegistrations } from './lock-registrations.ts';
 import { mergeIntent, mergeLabels } from './merge-changes.ts';
-import { outcomeOf, RegistrationWrite, removalOps, type ValidItem } from './registration-plan.ts';
+import { Outcome, RegistrationWrite, removalOps, type ValidItem } from './registration-plan.ts';
 import { isSameRegistration } from './same-registration.ts';
 import { checkLabels, toRegistration, type ValidationDeps } from './validate-registration.ts';
 
@@ -85,6 +85,7 @@ export class InstanceWriter {
           place: placeLock(registration),
           registration,
           exclusive: input.exclusive === true,
+          occupant: undefined,
         });
       } catch (error) {
         this.#refuse(at, error, results);
@@ -226,6 +227,10 @@ export class InstanceWriter {
           // Somebody else's write came first: wait until it is visible here, then decide anew.
           await catalogue.reached.wait(committed.actual);
           left = write.plans.map(({ item }) => item);
+          for (const item of left) {
+            const { service, address, port } = item.registration;
+            item.occupant = catalogue.occupant(service, address, port);
+          }
           continue;
         }
         revision = committed.revision;
@@ -244,7 +249,7 @@ export class InstanceWriter {
           }
         }
         metrics.registration(created ? 'created' : changed ? 'updated' : 'unchanged');
-        results[item.at] = { ok: true, value: outcomeOf(plan, catalogue, revision) };
+        results[item.at] = { ok: true, value: new Outcome(plan, catalogue, revision) };
       }
       left = removed;
     }

@@ -1,14 +1,16 @@
+import type { LockKey } from './lock-keys.ts';
+
 interface Holding {
-  readonly keys: readonly string[];
+  readonly keys: readonly LockKey[];
   waiters: (() => void)[] | undefined;
 }
 
 /** Lets writes that touch the same keys follow one another; writes that share none never wait. */
 export class KeyLock {
-  readonly #held = new Map<string, Holding>();
+  readonly #held = new Map<LockKey, Holding>();
 
   /** Takes all keys at once, so that two takers can never wait for each other. */
-  async acquire(keys: readonly string[]): Promise<() => void> {
+  async acquire(keys: readonly LockKey[]): Promise<() => void> {
     for (;;) {
       const release = this.tryAcquire(keys);
       if (release) return release;
@@ -17,7 +19,7 @@ export class KeyLock {
   }
 
   /** Takes all keys, or none and returns undefined. A key may be given twice. */
-  tryAcquire(keys: readonly string[]): (() => void) | undefined {
+  tryAcquire(keys: readonly LockKey[]): (() => void) | undefined {
     for (const key of keys) if (this.#held.has(key)) return undefined;
     const holding: Holding = { keys, waiters: undefined };
     for (const key of keys) this.#held.set(key, holding);
@@ -25,7 +27,7 @@ export class KeyLock {
   }
 
   /** Resolves when one that is held is released; at once when none is. */
-  async freed(keys: readonly string[]): Promise<void> {
+  async freed(keys: readonly LockKey[]): Promise<void> {
     for (const key of keys) {
       const holding = this.#held.get(key);
       if (!holding) continue;

@@ -1,6 +1,6 @@
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { KeyLock } from './key-lock.ts';
-import { idLock } from './lock-keys.ts';
+import { idLock, type LockKey } from './lock-keys.ts';
 import type { ValidItem } from './registration-plan.ts';
 
 /** Takes the names and places of all of them, and the names of those who hold these places and may be superseded. No promise where nobody has to wait. */
@@ -14,7 +14,7 @@ export function lockRegistrations(
 }
 
 async function waitFor(
-  busy: readonly string[],
+  busy: readonly LockKey[],
   items: readonly ValidItem[],
   catalogue: Pick<Catalogue, 'occupant'>,
   lock: KeyLock,
@@ -31,13 +31,14 @@ async function waitFor(
 function keysOf(
   items: readonly ValidItem[],
   catalogue: Pick<Catalogue, 'occupant'>,
-): readonly string[] {
-  const keys: string[] = [];
-  for (const { key, place, registration } of items) {
+): readonly LockKey[] {
+  const keys: LockKey[] = [];
+  for (const item of items) {
+    const { key, place, registration } = item;
     keys.push(idLock(key), place);
     const { service, address, port } = registration;
-    const holder = catalogue.occupant(service, address, port);
-    if (holder !== undefined && holder !== key) keys.push(idLock(holder));
+    item.occupant = catalogue.occupant(service, address, port);
+    if (item.occupant !== undefined && item.occupant !== key) keys.push(idLock(item.occupant));
   }
   return keys;
 }

@@ -14,9 +14,9 @@ import { InstanceRecord } from '../catalogue/instance-record.ts';
 import { recordGuards, statusGuard } from '../catalogue/record-guards.ts';
 import { shapeOf } from '../catalogue/registration-shape.ts';
 import { fromRefKey, statusKey } from '../codec/keys.ts';
-import { encodeRegistration } from '../codec/registration-codec.ts';
+import { encodeRegistration, encodeShape } from '../codec/registration-codec.ts';
 import { declareExclusive, hasToDeclare } from '../exclusive/declare-exclusive.ts';
-import { isSameRegistration, keepsHealth } from './same-registration.ts';
+import { isSamePlace, isSameRegistration, isSameShape, keepsHealth } from './same-registration.ts';
 
 /** A registration that was found valid, with what it is called by. */
 export interface ValidItem {
@@ -25,11 +25,13 @@ export interface ValidItem {
   /** Of `refKey`. */
   readonly key: string;
   /** Of `placeLock`. */
-  readonly place: string;
+  readonly place: number;
   /** As if it were new: one that is there keeps its own `registeredAtMs`. */
   readonly registration: Registration;
   /** Only as an instance of an exclusive service. */
   readonly exclusive: boolean;
+  /** Key of who held its place when the locks were taken. */
+  occupant: string | undefined;
 }
 
 /** What a registration on its way would do, as seen from the catalogue and the items before it. */
@@ -55,11 +57,13 @@ export class RegistrationWrite {
   /** What the items so far make of the catalogue; absent where no other item can follow. */
   readonly #planned:
     | {
-        readonly byKey: Map<string, Registration>;
-        readonly byPlace: Map<string, string>;
+        readonly byKey: Map<string, Plan>;
+        readonly byPlace: Map<number, Plan>;
         readonly replaced: Set<string>;
       }
     | undefined;
+
+  #encoded: { readonly of: Registration; readonly shape: string } | undefined = undefined;
 
   constructor(catalogue: Catalogue, onAddressConflict: 'supersede' | 'reject', items: number) {
     this.#catalogue = catalogue;
@@ -73,7 +77,7 @@ export class RegistrationWrite {
     const { key, place, registration: given, exclusive } = item;
     const catalogue = this.#catalogue;
     const record = catalogue.record(key);
-    const planned = this.#planned?.byKey.get(key);
+    const planned = this.#planned?.byKey.get(key)?.registration;
     const before = planned ?? record;
     const declares = exclusive && hasToDeclare(given.service, catalogue);
     if (before && !declares && !catalogue.isHidden(key)) {
@@ -96,10 +100,8 @@ export class RegistrationWrite {
     }
     const registration =
       before === undefined ? given : { ...given, registeredAtMs: before.registeredAtMs };
-    const holder =
-      this.#planned?.byPlace.get(place) ??
-      catalogue.occupant(given.service, given.address, given.port);
-    const replaced = holder === undefined || holder === key ? undefined : holder;
+    const holder = this.#holderOf(item);
+    const replaced = holder === key ? undefined : holder;
     if (replaced !== undefined && this.#onAddressConflict === 'reject') {
       throw new RegistryError('ADDRESS_CONFLICT', {
         detail: `${given.address}:${given.port} of service ${given.service.name} is instance ${fromRefKey(replaced).id}. Deregister it first, or register under its id.`,
@@ -109,7 +111,7 @@ export class RegistrationWrite {
       });
     }
     if (exclusive) declareExclusive(given.service, catalogue, this.ops, this.guards);
-    this.ops.push({ type: 'put', key, value: encodeRegistration(registration) });
+    this.ops.push({ type: 'put', key, value: this.#encode(registration) });
     const known = record?.registrationRevision ?? catalogue.damaged.get(key) ?? 0;
     this.guards.push({ key, modifyRevision: known });
     if (record && !keepsHealth(record, record.shape, given)) {
@@ -118,16 +120,42 @@ export class RegistrationWrite {
       if (record.stored) this.ops.push({ type: 'delete', key: status.key });
     }
     if (replaced !== undefined) this.#replace(replaced);
-    this.#planned?.byKey.set(key, registration);
-    this.#planned?.byPlace.set(place, key);
-    this.plans.push({
+    const plan: Plan = {
       item,
       registration,
       before: record,
       changed: true,
       created: before === undefined,
       superseded: replaced === undefined ? undefined : fromRefKey(replaced).id,
-    });
+    };
+    this.plans.push(plan);
+    this.#planned?.byKey.set(key, plan);
+    this.#planned?.byPlace.set(place, plan);
+  }
+
+  /** Key of who is at the item's place after the items before it. */
+  #holderOf({ place, registration, occupant }: ValidItem): string | undefined {
+    const planned = this.#planned;
+    if (!planned || planned.byKey.size === 0) return occupant;
+    let newcomer = planned.byPlace.get(place);
+    if (newcomer && !isSamePlace(newcomer.registration, registration)) {
+      // Two places of one hash.
+      newcomer = [...planned.byKey.values()].find((plan) =>
+        isSamePlace(plan.registration, registration),
+      );
+    }
+    if (newcomer && planned.byKey.get(newcomer.item.key) === newcomer) return newcomer.item.key;
+    if (occupant === undefined || planned.replaced.has(occupant)) return undefined;
+    // It may have moved elsewhere.
+    return planned.byKey.has(occupant) ? undefined : occupant;
+  }
+
+  /** Neighbours in a batch mostly say the same, which is then written once. */
+  #encode(registration: Registration): string {
+    if (!this.#encoded || !isSameShape(this.#encoded.of, registration)) {
+      this.#encoded = { of: registration, shape: encodeShape(registration) };
+    }
+    return encodeRegistration(registration, this.#encoded.shape);
   }
 
   #replace(key: string): void {
@@ -146,41 +174,33 @@ export class RegistrationWrite {
   }
 }
 
-/** What a plan came to; `revision` is that of its write. */
-export function outcomeOf(plan: Plan, catalogue: Catalogue, revision: Revision): RegisterOutcome {
-  const { changed, created, superseded, item } = plan;
-  // A later write of the same batch may have taken it away again: then it is told as it was registered.
-  const record = catalogue.record(item.key) ?? asRegistered(plan, revision);
-  return new Outcome(item.registration.id, record, changed, created, superseded);
-}
-
-/** Makes the instance when it is asked for: the answer to a batch names only its id and revision. */
-class Outcome implements RegisterOutcome {
-  readonly id: string;
-  readonly revision: Revision;
+/** What a plan came to; `revision` is that of its write. Makes the instance when it is asked for: the answer to a batch names only its id and revision. */
+export class Outcome implements RegisterOutcome {
   readonly changed: boolean;
   readonly created: boolean;
+  readonly id: string;
+  readonly revision: Revision;
   declare readonly superseded?: string;
-  readonly #record: InstanceRecord;
+  readonly #plan: Plan;
+  readonly #catalogue: Catalogue;
   #instance: Instance | undefined = undefined;
 
-  constructor(
-    id: string,
-    record: InstanceRecord,
-    changed: boolean,
-    created: boolean,
-    superseded: string | undefined,
-  ) {
-    this.#record = record;
-    this.id = id;
-    this.revision = record.modifyRevision;
+  constructor(plan: Plan, catalogue: Catalogue, revision: Revision) {
+    const { changed, created, superseded, item, before } = plan;
+    this.#plan = plan;
+    this.#catalogue = catalogue;
     this.changed = changed;
     this.created = created;
+    this.id = item.registration.id;
+    this.revision = changed ? revision : (before?.modifyRevision ?? revision);
     if (superseded !== undefined) this.superseded = superseded;
   }
 
   get instance(): Instance {
-    this.#instance ??= this.#record.instance;
+    // Somebody may have taken it away again: then it is told as it was registered.
+    this.#instance ??= (
+      this.#catalogue.record(this.#plan.item.key) ?? asRegistered(this.#plan, this.revision)
+    ).instance;
     return this.#instance;
   }
 }

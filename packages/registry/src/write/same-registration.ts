@@ -15,17 +15,24 @@ type Shape = Pick<Registration, 'tags' | 'metadata' | 'weight' | 'checks' | 'ini
 export function isSameRegistration(a: Facts, shape: Shape, b: Facts & Shape): boolean {
   return (
     isSamePlace(a, b) &&
-    shape.weight === b.weight &&
-    shape.initialStatus === b.initialStatus &&
-    areSame(shape.tags, b.tags) &&
-    isSameLabels(shape.metadata, b.metadata) &&
-    shape.lease?.profile === b.lease?.profile &&
-    shape.lease?.ttlMs === b.lease?.ttlMs &&
-    shape.lease?.heartbeatMs === b.lease?.heartbeatMs &&
-    shape.owner === b.owner &&
     a.condition?.state === b.condition?.state &&
     a.condition?.reason === b.condition?.reason &&
-    isSameChecks(shape.checks, b.checks)
+    isSameShape(shape, b)
+  );
+}
+
+/** Whether both say alike what instances may share. */
+export function isSameShape(a: Shape, b: Shape): boolean {
+  return (
+    a.weight === b.weight &&
+    a.initialStatus === b.initialStatus &&
+    areSame(a.tags, b.tags) &&
+    isSameLabels(a.metadata, b.metadata) &&
+    a.lease?.profile === b.lease?.profile &&
+    a.lease?.ttlMs === b.lease?.ttlMs &&
+    a.lease?.heartbeatMs === b.lease?.heartbeatMs &&
+    a.owner === b.owner &&
+    isSameChecks(a.checks, b.checks)
   );
 }
 
@@ -55,7 +62,8 @@ export function isSameLabels(a: Labels, b: Labels): boolean {
   return true;
 }
 
-function isSamePlace(a: Facts, b: Facts): boolean {
+/** Whether both name one address and port of one service. */
+export function isSamePlace(a: Facts, b: Facts): boolean {
   return (
     a.service.name === b.service.name &&
     a.service.group === b.service.group &&
