@@ -1,6 +1,6 @@
 import type { Entry } from '@portolan/core';
 import type { FrameFile } from './frame-file.ts';
-import { checkRecord, readValue, viewRecord } from './log-frame.ts';
+import { checkRecord, keyOf, readValue, viewRecord } from './log-frame.ts';
 import type { RecordPlace, SelectedRecords } from './record-table.ts';
 import { damaged } from './store-fault.ts';
 
@@ -11,20 +11,23 @@ const WINDOW_BYTES = 1024 * 1024;
 export function readEntry(file: FrameFile, place: Omit<RecordPlace, 'file'>): Entry {
   const { offset, bytes } = place;
   const buffer = Buffer.allocUnsafe(bytes);
-  const read = file.read(buffer, offset, bytes);
-  return entryAt(buffer.subarray(0, read), 0, { file, offset, bytes });
+  const read = buffer.subarray(0, file.read(buffer, offset, bytes));
+  requireWhole(read, 0, bytes, { file, offset });
+  return entryAt(keyOf(viewRecord(read, 0)), read, 0);
 }
 
-function entryAt(
+function requireWhole(
   buffer: Buffer,
   at: number,
-  place: { readonly file: FrameFile; readonly offset: number; readonly bytes: number },
-): Entry {
-  const { file, offset, bytes } = place;
-  if (checkRecord(buffer, at, at + bytes) !== bytes) {
-    throw damaged(file.path, `the checksum of the record at ${offset} does not fit`);
-  }
-  const { key, createRevision, modifyRevision } = viewRecord(buffer, at);
+  bytes: number,
+  { file, offset }: { readonly file: FrameFile; readonly offset: number },
+): void {
+  if (checkRecord(buffer, at, at + bytes) === bytes) return;
+  throw damaged(file.path, `the checksum of the record at ${offset} does not fit`);
+}
+
+function entryAt(key: string, buffer: Buffer, at: number): Entry {
+  const { createRevision, modifyRevision } = viewRecord(buffer, at);
   return { key, value: readValue(buffer, at), createRevision, modifyRevision };
 }
 
@@ -64,9 +67,9 @@ export class PlaceReader {
     for (; this.#at < end; this.#at += 3) {
       const offset = places[this.#at + 1] ?? 0;
       const bytes = places[this.#at + 2] ?? 0;
-      const entry = entryAt(window, offset - from, { file, offset, bytes });
+      requireWhole(window, offset - from, bytes, { file, offset });
       // The text that the table has: whoever keeps it keeps nothing more.
-      entries.push({ ...entry, key: this.#keys[this.#at / 3] ?? entry.key });
+      entries.push(entryAt(this.#keys[this.#at / 3] ?? '', window, offset - from));
     }
     return entries;
   }
