@@ -87,17 +87,18 @@ export class CatalogueLoader {
       condition,
       shape,
     } = decodeParts(key, entry.value);
+    const service = this.#serviceOf(named);
     const facts = {
       key,
       address,
       port,
       registeredAtMs,
       condition,
-      shape: shapes.hold(shape),
+      // Instances of a service look alike.
+      shape: shapes.hold(shape, service.records.at(-1)?.shape),
       createRevision: entry.createRevision,
       registrationRevision: entry.modifyRevision,
     };
-    const service = this.#serviceOf(named);
     const early = this.#early.size === 0 ? undefined : this.#early.get(key);
     if (early) this.#early.delete(key);
     const record = makeRecord(
@@ -139,7 +140,6 @@ export class CatalogueLoader {
 
   #endService(service: LoadingService, revision: Revision, displaced: string[]): void {
     const { state } = service;
-    state.exclusive = this.#state.exclusiveTerm(state.id);
     if (state.exclusive)
       service.records = service.records.map((each) => this.#remake(this.#newest(each)));
     else if (service.outdated) service.records = service.records.map((each) => this.#newest(each));
