@@ -94,7 +94,11 @@ export async function createRegistry(
     { eventWindowSize: options.events.windowSize, maxTombstones: options.tombstones.max },
     { logger, wallNow: () => clock.wallNow(), onApplied },
   );
-  const leases = new LeaseTable(clock, (keys) => reconciler.mark(keys));
+  const leases = new LeaseTable({
+    clock,
+    recordOf: (key) => catalogue.record(key),
+    onExpired: (keys) => reconciler.mark(keys),
+  });
   const checks = new CheckScheduler(options.checks, {
     clock,
     random,

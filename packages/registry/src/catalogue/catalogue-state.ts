@@ -11,6 +11,7 @@ import {
 import { decodePolicy, decodeRoute, decodeWebhook } from '../codec/document-codec.ts';
 import { decodeSettings, type StoredTerm } from '../codec/exclusive-codec.ts';
 import { intentKey, statusKey } from '../codec/keys.ts';
+import { KeyMap } from '../keys/key-map.ts';
 import { DocumentShelf } from './document-shelf.ts';
 import type { InstanceRecord } from './instance-record.ts';
 import { placeHash } from './place-index.ts';
@@ -32,7 +33,7 @@ export class CatalogueState {
   /** By service id; also of services that are not exclusive any more. */
   readonly terms = new Map<string, StoredTerm & { readonly revision: Revision }>();
   readonly shapes = new ShapeBook();
-  readonly records = new Map<string, InstanceRecord>();
+  readonly records = new KeyMap<InstanceRecord>();
   /** Keys of instances whose address another one holds: not in any view, and about to be removed. */
   readonly hidden = new Set<string>();
   readonly intents = new Map<string, { readonly intent: Intent; readonly revision: Revision }>();
@@ -98,9 +99,9 @@ export class CatalogueState {
 
   /** Every store key that something in memory came from. */
   *knownKeys(): Generator<string> {
-    for (const [key, record] of this.records) {
+    for (const { key, stored } of this.records.values()) {
       yield key;
-      if (record.stored) yield statusKey(key);
+      if (stored) yield statusKey(key);
     }
     for (const key of this.intents.keys()) yield intentKey(key);
     for (const state of this.services.values()) {

@@ -22,6 +22,7 @@ import {
   type Webhook,
 } from '@portolan/core';
 import { intentKey, refKey } from '../codec/keys.ts';
+import { CatalogueLoader } from './catalogue-loader.ts';
 import { type AnnouncedRemoval, CatalogueState } from './catalogue-state.ts';
 import { CatalogueSubscribers } from './catalogue-subscribers.ts';
 import { type Batch, ChangeApplier, newBatch } from './change-applier.ts';
@@ -45,10 +46,6 @@ export interface CatalogueDeps {
 }
 
 const LOADED_AT_ONCE = 10_000;
-
-function toChange(entry: Entry): Change {
-  return { key: entry.key, revision: entry.modifyRevision, entry };
-}
 
 /** The materialised view of the store: fed by its changes and by nothing else, read synchronously. */
 export class Catalogue implements CatalogueReader {
@@ -109,27 +106,22 @@ export class Catalogue implements CatalogueReader {
 
   /** Takes the whole store silently, in batches and in any order: the start of everything. */
   load(): { take(entries: readonly Entry[]): void; end(revision: Revision): void } {
-    const batch = newBatch();
-    batch.silent = true;
+    const loader = new CatalogueLoader(this.#state, this.#applier, this.#deps.logger);
     return {
-      take: (entries) => {
-        this.#applier.apply(entries.map(toChange), batch);
-        // They are told of when all is known: a status may come before its instance, or after it.
-        batch.deltas.length = 0;
-      },
+      take: (entries) => loader.take(entries),
       end: (revision) => {
         this.#revision = revision;
+        // A removal after the newest present instance is not known any more: nobody may resume from before it.
         this.#state.watchHorizon = revision;
         this.events.startAt(revision);
-        // A removal after the newest present instance is not known any more: nobody may resume from before it.
-        for (const state of batch.touched.values()) state.rebuild(revision);
+        const displaced = loader.end(revision);
         let deltas: RecordDelta[] = [];
         for (const after of this.#state.records.values()) {
           if (deltas.push({ key: after.key, before: undefined, after }) < LOADED_AT_ONCE) continue;
           this.#deps.onApplied(deltas, []);
           deltas = [];
         }
-        this.#deps.onApplied(deltas, batch.displaced);
+        this.#deps.onApplied(deltas, displaced);
       },
     };
   }

@@ -1,6 +1,5 @@
 import {
   type Change,
-  DEFAULT_INTENT,
   type DeregisterReason,
   type Entry,
   type Logger,
@@ -8,7 +7,7 @@ import {
   type RegistryEvent,
   type Revision,
 } from '@portolan/core';
-import { idOf, isInstanceKey, parseStoreKey, type StoreKey } from '../codec/keys.ts';
+import { isInstanceKey, parseStoreKey, type StoreKey } from '../codec/keys.ts';
 import { decodeParts } from '../codec/registration-codec.ts';
 import {
   decodeIntent,
@@ -16,10 +15,11 @@ import {
   decodeStatus,
   type StoredStatus,
 } from '../codec/status-codec.ts';
-import { applyExclusive, roleIn } from '../exclusive/apply-exclusive.ts';
+import { applyExclusive } from '../exclusive/apply-exclusive.ts';
 import type { CatalogueState } from './catalogue-state.ts';
 import { instanceEvents } from './instance-events.ts';
-import { InstanceRecord, type InstanceTouch, type RecordDelta } from './instance-record.ts';
+import type { InstanceRecord, InstanceTouch, RecordDelta } from './instance-record.ts';
+import { makeRecord, reportDamage, takesOver } from './make-record.ts';
 import type { ServiceState } from './service-state.ts';
 
 /** What a batch of changes did. */
@@ -32,9 +32,6 @@ export interface Batch {
   policies: boolean;
   /** Of the group being applied. */
   revision: Revision;
-  silent: boolean;
-  /** While loading: a status that came before its instance, by key. */
-  readonly early: Map<string, Entry>;
 }
 
 export interface ChangeApplierDeps {
@@ -198,12 +195,7 @@ export class ChangeApplier {
   #update(key: string, touch: InstanceTouch, batch: Batch): void {
     const before = this.#state.records.get(key);
     const entry = touch.registration;
-    if (!before && !entry) {
-      if (batch.silent && touch.status) batch.early.set(key, touch.status);
-      return;
-    }
-    const early = batch.early.size === 0 ? undefined : batch.early.get(key);
-    if (early && batch.early.delete(key)) touch.status ??= early;
+    if (!before && !entry) return;
     let after: InstanceRecord;
     let state: ServiceState;
     try {
@@ -268,10 +260,8 @@ export class ChangeApplier {
     if (touch.status === null) stored = undefined;
     else if (touch.status) stored = this.#statusOf(touch.status);
     if (touch.status !== undefined) statusRevision = touch.status?.modifyRevision ?? 0;
-    const intent = this.#state.intents.size === 0 ? undefined : this.#state.intents.get(key);
-    return new InstanceRecord({
+    const known = {
       key,
-      service: service.key,
       address: facts.address,
       port: facts.port,
       registeredAtMs: facts.registeredAtMs,
@@ -279,13 +269,8 @@ export class ChangeApplier {
       shape: facts.shape,
       createRevision: entry?.createRevision ?? before?.createRevision ?? 0,
       registrationRevision: entry?.modifyRevision ?? before?.registrationRevision ?? 0,
-      stored,
-      statusRevision,
-      intent: intent?.intent ?? DEFAULT_INTENT,
-      intentRevision: intent?.revision ?? 0,
-      exclusive: service.exclusive && roleIn(service.exclusive, idOf(key)),
-      exclusiveRevision: this.#state.exclusiveRevision(service.id),
-    });
+    };
+    return makeRecord(this.#state, service, known, stored, statusRevision);
   }
 
   /** Holds the shape for the record that is made with it. */
@@ -319,19 +304,15 @@ export class ChangeApplier {
 
   #record(batch: Batch, delta: RecordDelta, reason: DeregisterReason): void {
     batch.deltas.push(delta);
-    if (batch.silent) return;
     const stamp = { revision: batch.revision, atMs: this.#deps.wallNow(), reason };
     instanceEvents(batch.events, delta, stamp);
   }
 
   #reportDamage(change: Change, error: unknown): void {
-    this.#state.damaged.set(change.key, change.revision);
-    this.#deps.logger.error(
-      { err: error, key: change.key, revision: change.revision },
-      'a stored value is damaged and was left out: write it again, or restore a snapshot',
-    );
+    reportDamage(this.#state, this.#deps.logger, change, error);
   }
 }
+
 function isOfInstance({ key }: Change): boolean {
   return isInstanceKey(key);
 }
@@ -345,8 +326,6 @@ export function newBatch(): Batch {
     routes: false,
     policies: false,
     revision: 0,
-    silent: false,
-    early: new Map(),
   };
 }
 
@@ -357,10 +336,4 @@ function touchOf(touches: Map<string, InstanceTouch>, key: string): InstanceTouc
     touches.set(key, touch);
   }
   return touch;
-}
-
-/** The same for everybody: one that is heard wins over one that is only kept, else the higher revision. */
-function takesOver(after: InstanceRecord, other: InstanceRecord): boolean {
-  if (after.protected !== other.protected) return other.protected;
-  return other.registrationRevision <= after.registrationRevision;
 }

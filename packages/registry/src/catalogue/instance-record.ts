@@ -53,6 +53,9 @@ export interface RecordParts {
   readonly exclusiveRevision?: Revision;
 }
 
+/** Number of no lease's slot. */
+export const NO_LEASE = -1;
+
 /**
  * Everything the catalogue knows of one instance. Replaced, never changed. There are a million of them and few are looked at: what
  * they say alike they share, and an instance as readers see it is made when somebody asks.
@@ -75,6 +78,8 @@ export class InstanceRecord {
   readonly registrationRevision: Revision;
   readonly statusRevision: Revision;
   readonly modifyRevision: Revision;
+  /** Where the lease table keeps its lease; handed on to the record that follows. */
+  leaseSlot: number = NO_LEASE;
   #held: WeakRef<Instance> | undefined = undefined;
 
   constructor(parts: RecordParts) {

@@ -19,9 +19,9 @@ export class ShapeBook {
     return this.#shapes.size;
   }
 
-  /** Held by the caller from now on. Throws `DamagedValue`. */
-  hold(text: string): SharedShape {
-    const present = this.#shapes.get(text);
+  /** Held by the caller from now on; `likely` is a held one that it may well be. Throws `DamagedValue`. */
+  hold(text: string, likely?: SharedShape): SharedShape {
+    const present = likely?.text === text ? likely : this.#shapes.get(text);
     if (present) {
       present.holders++;
       return present;

@@ -31,6 +31,12 @@ export class ServiceState {
     this.view = new RecordView(key, 0, [], false);
   }
 
+  /** Its first records, in any order; the list is taken over. */
+  load(records: InstanceRecord[], revision: Revision): void {
+    for (const record of records) this.#count(record, 1);
+    this.#show(records.sort(byKey), revision);
+  }
+
   change(before: InstanceRecord | undefined, after: InstanceRecord | undefined): void {
     if (before) this.#count(before, -1);
     if (after) this.#count(after, 1);
@@ -48,6 +54,10 @@ export class ServiceState {
   rebuild(revision: Revision): void {
     const records = mergeChanges(this.view.records, this.#pending);
     this.#pending.clear();
+    this.#show(records, revision);
+  }
+
+  #show(records: readonly InstanceRecord[], revision: Revision): void {
     const { exclusive, protectedSinceMs: sinceMs } = this;
     this.view = new RecordView(this.key, revision, records, this.named > 0, {
       ...(exclusive === undefined ? undefined : { exclusive }),
@@ -99,6 +109,10 @@ export class RecordView implements ServiceView {
     this.#made = new WeakRef(instances);
     return instances;
   }
+}
+
+function byKey(a: InstanceRecord, b: InstanceRecord): number {
+  return a.key < b.key ? -1 : 1;
 }
 
 /** The sorted list with the changes applied; the given list stays as it is. */

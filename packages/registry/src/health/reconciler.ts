@@ -93,12 +93,10 @@ class Reconciler implements HealthReconciler {
     for (const { key, before, after } of deltas) {
       const record = after ?? before;
       if (!record) continue;
-      if (this.#services.size > 0 || after?.protected) {
-        const id = serviceId(record.service);
-        this.#services.get(id)?.saved.delete(key);
-        if (after?.protected) this.#takeUp(id);
-      }
+      // At a start there are a million of them, and nothing is known of any service.
+      if (this.#services.size > 0) this.#services.get(serviceId(record.service))?.saved.delete(key);
       if (after) {
+        if (after.protected) this.#takeUp(serviceId(record.service));
         if (before?.registrationRevision !== after.registrationRevision && after.stored) {
           this.#dirty.add(key);
         }

@@ -9,7 +9,7 @@ import { LeaseTable } from './lease-table.ts';
 
 const SERVICE = { namespace: 'default', group: 'default', name: 'web' };
 
-function aRecord(key: string, revision: number, ttlMs: number, stored?: StoredStatus) {
+function aRecord(key: string, revision: number, ttlMs?: number, stored?: StoredStatus) {
   const registration: Registration = {
     id: key,
     service: SERVICE,
@@ -18,7 +18,9 @@ function aRecord(key: string, revision: number, ttlMs: number, stored?: StoredSt
     tags: [],
     metadata: {},
     weight: 1,
-    lease: { profile: 'custom', heartbeatMs: ttlMs / 3, ttlMs },
+    ...(ttlMs === undefined
+      ? {}
+      : { lease: { profile: 'custom', heartbeatMs: ttlMs / 3, ttlMs } as const }),
     checks: [],
     initialStatus: 'passing',
     registeredAtMs: 0,
@@ -39,11 +41,24 @@ function aRecord(key: string, revision: number, ttlMs: number, stored?: StoredSt
   });
 }
 
+/** A table with the records that its catalogue would hold. */
+function aTableOn(clock: Clock, onExpired: (keys: readonly string[]) => void) {
+  const records = new Map<string, InstanceRecord>();
+  const table = new LeaseTable({ clock, recordOf: (key) => records.get(key), onExpired });
+  /** As the catalogue does it: what it holds first, then who follows it. */
+  const put = (key: string, after: InstanceRecord | undefined): void => {
+    const before = records.get(key);
+    if (after) records.set(key, after);
+    else records.delete(key);
+    table.follow({ key, before, after });
+  };
+  return { table, records, put };
+}
+
 function aTable() {
   const clock = new TurnableClock();
   const expired: string[] = [];
-  const table = new LeaseTable(clock, (keys) => expired.push(...keys));
-  return { clock, expired, table };
+  return { clock, expired, ...aTableOn(clock, (keys) => expired.push(...keys)) };
 }
 
 /** A clock whose timers come as late as the process is away. */
@@ -82,9 +97,9 @@ describe('lease table', () => {
   it('does not take its own absence for silence: heartbeats that wait are read first', () => {
     const clock = new AbsentClock();
     const expired: string[] = [];
-    const table = new LeaseTable(clock, (keys) => expired.push(...keys));
+    const { table, put } = aTableOn(clock, (keys) => expired.push(...keys));
     for (const key of ['living', 'dead']) {
-      table.follow({ key, before: undefined, after: aRecord(key, 1, 1_000) });
+      put(key, aRecord(key, 1, 1_000));
     }
     for (let turn = 0; turn < 20; turn++) {
       // Longer than the lease, again and again; then what was sent meanwhile is read.
@@ -98,10 +113,10 @@ describe('lease table', () => {
   it('forgives no more than a term: who is dead is gone after two, however slow we are', () => {
     const clock = new AbsentClock();
     let goneAtMs: number | undefined;
-    const table = new LeaseTable(clock, () => {
+    const { table, put } = aTableOn(clock, () => {
       goneAtMs = clock.now();
     });
-    table.follow({ key: 'dead', before: undefined, after: aRecord('dead', 1, 6_000) });
+    put('dead', aRecord('dead', 1, 6_000));
     while (goneAtMs === undefined && clock.now() < 60_000) clock.away(800);
     expect(goneAtMs).toBeGreaterThan(6_000);
     expect(goneAtMs).toBeLessThanOrEqual(12_000 + 2 * 800);
@@ -111,16 +126,16 @@ describe('lease table', () => {
   it('expires at once what fell due while we were there', () => {
     const clock = new AbsentClock();
     const expired: string[] = [];
-    const table = new LeaseTable(clock, (keys) => expired.push(...keys));
-    table.follow({ key: 'dead', before: undefined, after: aRecord('dead', 1, 1_000) });
+    const { table, put } = aTableOn(clock, (keys) => expired.push(...keys));
+    put('dead', aRecord('dead', 1, 1_000));
     for (let turn = 0; turn < 22; turn++) clock.away(50);
     expect(expired).toEqual(['dead']);
     table.close();
   });
 
   it('tells an expiry once, and of a return after it', async () => {
-    const { clock, expired, table } = aTable();
-    table.follow({ key: 'a', before: undefined, after: aRecord('a', 1, 1_000) });
+    const { clock, expired, table, put } = aTable();
+    put('a', aRecord('a', 1, 1_000));
     expect(table.renew('a')).toBe('renewed');
     expect(table.renew('b')).toBe('none');
     await clock.advance(5_000);
@@ -135,18 +150,33 @@ describe('lease table', () => {
   });
 
   it('takes a shorter term at once when the registration changes', async () => {
-    const { clock, expired, table } = aTable();
-    const before = aRecord('a', 1, 90_000);
-    table.follow({ key: 'a', before: undefined, after: before });
-    table.follow({ key: 'a', before, after: aRecord('a', 2, 1_000) });
+    const { clock, expired, put } = aTable();
+    put('a', aRecord('a', 1, 90_000));
+    put('a', aRecord('a', 2, 1_000));
     await clock.advance(1_060);
     expect(expired).toEqual(['a']);
   });
 
+  it('keeps the term of an instance whose status changes, and forgets it with the lease', async () => {
+    const { clock, expired, table, put } = aTable();
+    put('a', aRecord('a', 1, 1_000));
+    await clock.advance(600);
+    const stored = { status: 'warning', reason: '', protected: false, checks: {} } as const;
+    put('a', aRecord('a', 1, 1_000, stored));
+    expect(table.get('a')?.remainingMs).toBe(400);
+    put('a', aRecord('a', 2, undefined));
+    put('b', aRecord('b', 3, 1_000));
+    await clock.advance(600);
+    expect(expired).toEqual([]);
+    expect(table.renew('a')).toBe('none');
+    expect(table.get('a')).toBeUndefined();
+    expect(table.size).toBe(1);
+  });
+
   it('gives what protection keeps a full term, but waits to hear of it', async () => {
-    const { clock, expired, table } = aTable();
+    const { clock, expired, table, put } = aTable();
     const stored = { status: 'critical', reason: '', protected: true, checks: {} } as const;
-    table.follow({ key: 'a', before: undefined, after: aRecord('a', 1, 1_000, stored) });
+    put('a', aRecord('a', 1, 1_000, stored));
     expect(table.isSilent('a')).toBe(true);
     await clock.advance(900);
     expect(expired).toEqual([]);
@@ -162,20 +192,16 @@ describe('lease table', () => {
     });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
-        const { clock, table } = aTable();
-        const records = new Map<string, ReturnType<typeof aRecord>>();
+        const { clock, table, records, put } = aTable();
         const due = new Map<string, number>();
         let revision = 0;
         for (const { do: what, key, ms } of steps) {
           const before = records.get(key);
           if (what === 'grant') {
-            const after = aRecord(key, ++revision, ms);
-            table.follow({ key, before, after });
-            records.set(key, after);
+            put(key, aRecord(key, ++revision, ms));
             due.set(key, clock.now() + ms);
           } else if (what === 'drop') {
-            table.follow({ key, before, after: undefined });
-            records.delete(key);
+            put(key, undefined);
             due.delete(key);
           } else if (what === 'renew') {
             const ttlMs = before?.instance.lease?.ttlMs;

@@ -1,141 +1,170 @@
 import type { Clock, LeaseSpec } from '@portolan/core';
-import type { InstanceRecord, RecordDelta } from '../catalogue/instance-record.ts';
-import { TimerWheel, WheelNode } from '../time/timer-wheel.ts';
+import { type InstanceRecord, NO_LEASE, type RecordDelta } from '../catalogue/instance-record.ts';
+import { SlotWheel } from '../time/slot-wheel.ts';
 
 const TICK_MS = 50;
 /** Noticed so late, an expiry says that this process was away, not that the instance is: its heartbeat may wait to be read. */
 const AWAY_MS = 250;
+const FIRST_SLOTS = 1_024;
 
-class Lease extends WheelNode {
-  readonly key: string;
-  spec: LeaseSpec;
-  dueMs = 0;
-  /** Until when our own absence is forgiven at most; 0 while none was since it was heard last. */
-  lastChanceMs = 0;
-  expired = false;
-  /** Found kept by mass-loss protection and not heard since: it has a term, but nobody has vouched for it. */
-  awaited = false;
+/** What nobody speaks for. */
+const EXPIRED = 1;
+/** Found kept by mass-loss protection and not heard since: it has a term, but nobody has vouched for it. */
+const AWAITED = 2;
 
-  constructor(key: string, spec: LeaseSpec) {
-    super();
-    this.key = key;
-    this.spec = spec;
-  }
+export interface LeaseTableDeps {
+  readonly clock: Clock;
+  /** The newest record of a key: the one that `follow` was or will be told of last. */
+  readonly recordOf: (key: string) => InstanceRecord | undefined;
+  /** Told once per expiry; the lease stays expired until renewed or removed. */
+  readonly onExpired: (keys: readonly string[]) => void;
 }
 
 /**
  * Who has to be heard from, and until when. Renewal moves a number in memory; the wheel notices on the old due time that
- * there is a newer one, so that a heartbeat costs neither a timer nor an allocation.
+ * there is a newer one, so that a heartbeat costs neither a timer nor an allocation. A lease is no object but a slot, whose number
+ * the record carries: a million of them are made in no time and never walked by the collector.
  */
 export class LeaseTable {
-  readonly #leases = new Map<string, Lease>();
+  readonly #deps: LeaseTableDeps;
   readonly #clock: Clock;
-  readonly #wheel: TimerWheel<Lease>;
+  readonly #wheel: SlotWheel;
+  readonly #keys: (string | undefined)[] = [];
+  readonly #free: number[] = [];
+  #dueMs = new Float64Array(FIRST_SLOTS);
+  /** Until when our own absence is forgiven at most; 0 while none was since it was heard last. */
+  #lastChanceMs = new Float64Array(FIRST_SLOTS);
+  #marks = new Uint8Array(FIRST_SLOTS);
 
-  /** `onExpired` is told once per expiry; the lease stays expired until renewed or removed. */
-  constructor(clock: Clock, onExpired: (keys: readonly string[]) => void) {
-    this.#clock = clock;
-    this.#wheel = new TimerWheel<Lease>(
-      {
-        tickMs: TICK_MS,
-        onDue: (leases) => {
-          const nowMs = clock.now();
-          const expired: string[] = [];
-          let awayMs = 0;
-          for (const { dueMs } of leases) awayMs = Math.max(awayMs, nowMs - dueMs);
-          for (const lease of leases) {
-            if (lease.dueMs > nowMs) this.#wheel.schedule(lease, lease.dueMs);
-            else if (awayMs > AWAY_MS && this.#forgive(lease, nowMs, awayMs)) continue;
-            else {
-              lease.expired = true;
-              expired.push(lease.key);
-            }
-          }
-          if (expired.length > 0) onExpired(expired);
-        },
-      },
-      clock,
-    );
+  constructor(deps: LeaseTableDeps) {
+    this.#deps = deps;
+    this.#clock = deps.clock;
+    const onDue = (slots: readonly number[]): void => this.#expire(slots);
+    this.#wheel = new SlotWheel({ tickMs: TICK_MS, onDue }, deps.clock);
   }
 
   get size(): number {
-    return this.#leases.size;
+    return this.#keys.length - this.#free.length;
   }
 
   /** Follows the catalogue: a new or changed registration has a full term from now. */
   follow({ key, before, after }: RecordDelta): void {
-    if (!after) this.#drop(key);
-    else if (!before || before.registrationRevision !== after.registrationRevision) {
-      this.#grant(key, after, before === undefined);
+    const slot = before?.leaseSlot ?? NO_LEASE;
+    if (!after?.lease) {
+      if (slot !== NO_LEASE) this.#drop(slot);
+      return;
     }
+    if (before && before.registrationRevision === after.registrationRevision) {
+      after.leaseSlot = slot;
+      return;
+    }
+    after.leaseSlot = slot === NO_LEASE ? this.#add(key) : slot;
+    const isAwaited = before === undefined && after.stored?.protected === true;
+    this.#marks[after.leaseSlot] = isAwaited ? AWAITED : 0;
+    this.#giveTerm(after.leaseSlot, after.lease);
+    this.#schedule(after.leaseSlot);
   }
 
   /** `returned`: it counted as lost until now, and whoever judges health has to look again. */
   renew(key: string): 'none' | 'renewed' | 'returned' {
-    const lease = this.#leases.get(key);
-    if (!lease) return 'none';
-    lease.dueMs = this.#clock.now() + lease.spec.ttlMs;
-    lease.lastChanceMs = 0;
-    if (!lease.expired && !lease.awaited) return 'renewed';
-    lease.expired = false;
-    lease.awaited = false;
-    this.#wheel.schedule(lease, lease.dueMs);
+    const record = this.#deps.recordOf(key);
+    if (!record?.lease || record.leaseSlot === NO_LEASE) return 'none';
+    const slot = record.leaseSlot;
+    this.#giveTerm(slot, record.lease);
+    if (this.#marks[slot] === 0) return 'renewed';
+    this.#marks[slot] = 0;
+    this.#schedule(slot);
     return 'returned';
   }
 
   isExpired(key: string): boolean {
-    return this.#leases.get(key)?.expired ?? false;
+    return (this.#marksOf(key) & EXPIRED) !== 0;
   }
 
   /** Whether it has a lease and nobody speaks for it: expired, or kept by protection and not heard since. */
   isSilent(key: string): boolean {
-    const lease = this.#leases.get(key);
-    return lease !== undefined && (lease.expired || lease.awaited);
+    return this.#marksOf(key) !== 0;
   }
 
   get(key: string): { readonly spec: LeaseSpec; readonly remainingMs: number } | undefined {
-    const lease = this.#leases.get(key);
-    if (!lease) return undefined;
-    return { spec: lease.spec, remainingMs: Math.max(0, lease.dueMs - this.#clock.now()) };
+    const record = this.#deps.recordOf(key);
+    if (!record?.lease || record.leaseSlot === NO_LEASE) return undefined;
+    const leftMs = (this.#dueMs[record.leaseSlot] ?? 0) - this.#clock.now();
+    return { spec: record.lease, remainingMs: Math.max(0, leftMs) };
   }
 
   close(): void {
     this.#wheel.close();
   }
 
-  /** Gives a lease the time that we were away, from now; false when it has had a whole term more than its own. */
-  #forgive(lease: Lease, nowMs: number, awayMs: number): boolean {
-    if (lease.lastChanceMs === 0) {
-      // After an absence longer than that, what was sent meanwhile is still read once.
-      lease.lastChanceMs = Math.max(lease.dueMs + lease.spec.ttlMs, nowMs + TICK_MS);
+  #marksOf(key: string): number {
+    const slot = this.#deps.recordOf(key)?.leaseSlot ?? NO_LEASE;
+    return slot === NO_LEASE ? 0 : (this.#marks[slot] ?? 0);
+  }
+
+  #expire(slots: readonly number[]): void {
+    const nowMs = this.#clock.now();
+    const expired: string[] = [];
+    let awayMs = 0;
+    for (const slot of slots) awayMs = Math.max(awayMs, nowMs - (this.#dueMs[slot] ?? 0));
+    for (const slot of slots) {
+      const key = this.#keys[slot];
+      if (key === undefined) continue;
+      if ((this.#dueMs[slot] ?? 0) > nowMs) this.#schedule(slot);
+      else if (awayMs > AWAY_MS && this.#forgive(slot, key, nowMs + awayMs)) continue;
+      else {
+        this.#marks[slot] = (this.#marks[slot] ?? 0) | EXPIRED;
+        expired.push(key);
+      }
     }
-    const dueMs = Math.min(nowMs + awayMs, lease.lastChanceMs);
+    if (expired.length > 0) this.#deps.onExpired(expired);
+  }
+
+  /** Gives a lease the time that we were away, until `untilMs`; false when it has had a whole term more than its own. */
+  #forgive(slot: number, key: string, untilMs: number): boolean {
+    const nowMs = this.#clock.now();
+    let lastMs = this.#lastChanceMs[slot] ?? 0;
+    if (lastMs === 0) {
+      const ttlMs = this.#deps.recordOf(key)?.lease?.ttlMs ?? 0;
+      // After an absence longer than that, what was sent meanwhile is still read once.
+      lastMs = Math.max((this.#dueMs[slot] ?? 0) + ttlMs, nowMs + TICK_MS);
+      this.#lastChanceMs[slot] = lastMs;
+    }
+    const dueMs = Math.min(untilMs, lastMs);
     if (dueMs <= nowMs) return false;
-    lease.dueMs = dueMs;
-    this.#wheel.schedule(lease, dueMs);
+    this.#dueMs[slot] = dueMs;
+    this.#schedule(slot);
     return true;
   }
 
-  #grant(key: string, record: InstanceRecord, isNew: boolean): void {
-    const spec = record.lease;
-    if (!spec) {
-      this.#drop(key);
-      return;
-    }
-    const lease = this.#leases.get(key) ?? new Lease(key, spec);
-    this.#leases.set(key, lease);
-    lease.spec = spec;
-    lease.expired = false;
-    lease.awaited = isNew && record.stored?.protected === true;
-    lease.dueMs = this.#clock.now() + spec.ttlMs;
-    lease.lastChanceMs = 0;
-    this.#wheel.schedule(lease, lease.dueMs);
+  #giveTerm(slot: number, { ttlMs }: LeaseSpec): void {
+    this.#dueMs[slot] = this.#clock.now() + ttlMs;
+    this.#lastChanceMs[slot] = 0;
   }
 
-  #drop(key: string): void {
-    const lease = this.#leases.get(key);
-    if (!lease) return;
-    this.#wheel.cancel(lease);
-    this.#leases.delete(key);
+  #schedule(slot: number): void {
+    this.#wheel.schedule(slot, this.#dueMs[slot] ?? 0);
   }
+
+  #add(key: string): number {
+    const slot = this.#free.pop() ?? this.#keys.length;
+    this.#keys[slot] = key;
+    if (slot < this.#dueMs.length) return slot;
+    const slots = Math.floor(this.#dueMs.length * 1.5);
+    this.#dueMs = enlarged(this.#dueMs, new Float64Array(slots));
+    this.#lastChanceMs = enlarged(this.#lastChanceMs, new Float64Array(slots));
+    this.#marks = enlarged(this.#marks, new Uint8Array(slots));
+    return slot;
+  }
+
+  #drop(slot: number): void {
+    this.#wheel.cancel(slot);
+    this.#keys[slot] = undefined;
+    this.#free.push(slot);
+  }
+}
+
+function enlarged<A extends Float64Array | Uint8Array>(present: A, larger: A): A {
+  larger.set(present);
+  return larger;
 }

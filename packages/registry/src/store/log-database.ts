@@ -33,6 +33,8 @@ export class LogDatabase {
   /** Size of the logs from which on it is worth trying again. */
   #notBeforeBytes = 0;
   #closing = false;
+  /** Whether nobody has read since recovery checked every byte: who loads everything at a start need not check it again. */
+  #isJustChecked = true;
 
   private constructor(
     folder: DataFolder,
@@ -116,7 +118,9 @@ export class LogDatabase {
   ): Promise<Revision> {
     const revision = this.#revision;
     const { table, files } = this.#store;
-    const reader = new PlaceReader(table.select(prefix), files.holdAll());
+    const isChecked = this.#isJustChecked;
+    this.#isJustChecked = false;
+    const reader = new PlaceReader(table.select(prefix), files.holdAll(), isChecked);
     try {
       for (let batch = reader.next(); batch; batch = reader.next()) {
         take(batch);

@@ -76,10 +76,13 @@ export function writeRecord(
   return bytes;
 }
 
-/** One record of a frame, read in place. */
+/** One record of a frame, in place: good until the bytes around it are others. */
 export interface RecordView {
   readonly bytes: number;
-  readonly key: string;
+  readonly source: Buffer;
+  /** Where its key is in `source`. */
+  readonly keyFrom: number;
+  readonly keyTo: number;
   readonly deleted: boolean;
   readonly createRevision: Revision;
   readonly modifyRevision: Revision;
@@ -95,15 +98,21 @@ export function checkRecord(source: Buffer, at: number, end: number): number | u
 
 /** The record at `at`, which `checkRecord` found whole. */
 export function viewRecord(source: Buffer, at: number): RecordView {
-  const keyAt = at + RECORD_HEAD_BYTES;
+  const keyFrom = at + RECORD_HEAD_BYTES;
   const keyBytes = source.readUInt16LE(at + 6);
   return {
     bytes: RECORD_HEAD_BYTES + keyBytes + source.readUInt32LE(at + 8),
-    key: source.toString('utf8', keyAt, keyAt + keyBytes),
+    source,
+    keyFrom,
+    keyTo: keyFrom + keyBytes,
     deleted: source.readUInt16LE(at + 4) === 1,
     createRevision: source.readDoubleLE(at + 12),
     modifyRevision: source.readDoubleLE(at + 20),
   };
+}
+
+export function keyOf({ source, keyFrom, keyTo }: RecordView): string {
+  return source.toString('utf8', keyFrom, keyTo);
 }
 
 /** Value of a record that `checkRecord` found whole. */

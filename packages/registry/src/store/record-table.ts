@@ -1,5 +1,7 @@
 import type { Revision } from '@portolan/core';
+import { KeySlots, NO_SLOT } from '../keys/key-slots.ts';
 import type { KeyRevisions } from './evaluate-commits.ts';
+import type { RecordView } from './log-frame.ts';
 
 /** Where a record is. */
 export interface RecordPlace {
@@ -33,12 +35,10 @@ interface Chunk {
   readonly modify: Float64Array;
 }
 
-/** Every live key, and where its record is: 32 bytes a key beside the key itself, and nothing for the collector to walk. */
+/** Every live key, and where its record is: 32 bytes a key beside the key's slot, and nothing for the collector to walk. */
 export class RecordTable {
-  readonly #slots = new Map<string, number>();
+  readonly #slots = new KeySlots();
   readonly #chunks: Chunk[] = [];
-  readonly #free: number[] = [];
-  #used = 0;
 
   get size(): number {
     return this.#slots.size;
@@ -46,37 +46,55 @@ export class RecordTable {
 
   /** The keys with this prefix and where their records are now, in the order of files and offsets. */
   select(prefix: string): SelectedRecords {
-    const found: [string, number][] = [];
-    for (const entry of this.#slots) if (entry[0].startsWith(prefix)) found.push(entry);
-    found.sort((a, b) => this.#order(a[1]) - this.#order(b[1]));
+    const slots: number[] = [];
+    let isInOrder = true;
+    let last = 0;
+    for (let slot = 0; slot < this.#slots.end; slot++) {
+      if (this.#slots.keyAt(slot)?.startsWith(prefix) !== true) continue;
+      slots.push(slot);
+      const order = this.#order(slot);
+      isInOrder &&= order > last;
+      last = order;
+    }
+    // As they are read at a start, slots follow the files.
+    if (!isInOrder) slots.sort((a, b) => this.#order(a) - this.#order(b));
     const keys: string[] = [];
-    const places = new Float64Array(found.length * 3);
-    for (const [at, [key, slot]] of found.entries()) {
-      const { file, offset, bytes } = this.place(slot);
-      keys.push(key);
-      places[at * 3] = file;
-      places[at * 3 + 1] = offset;
-      places[at * 3 + 2] = bytes;
+    const places = new Float64Array(slots.length * 3);
+    for (let at = 0; at < slots.length; at++) {
+      const slot = slots[at] ?? 0;
+      const chunk = this.#chunkOf(slot);
+      keys.push(this.#slots.keyAt(slot) ?? '');
+      places[at * 3] = chunk.file[slot % CHUNK] ?? 0;
+      places[at * 3 + 1] = chunk.offset[slot % CHUNK] ?? 0;
+      places[at * 3 + 2] = chunk.bytes[slot % CHUNK] ?? 0;
     }
     return { keys, places };
   }
 
-  slots(): Iterable<number> {
-    return this.#slots.values();
+  *slots(): Generator<number> {
+    for (let slot = 0; slot < this.#slots.end; slot++) {
+      if (this.#slots.keyAt(slot) !== undefined) yield slot;
+    }
   }
 
   /** Undefined when the key is not there. */
   find(key: string): RecordPlace | undefined {
-    const slot = this.#slots.get(key);
-    return slot === undefined ? undefined : this.place(slot);
+    const slot = this.#slots.find(key);
+    return slot === NO_SLOT ? undefined : this.place(slot);
   }
 
   set(key: string, place: RecordPlace, create: Revision, modify: Revision): void {
-    let slot = this.#slots.get(key);
-    if (slot === undefined) {
-      slot = this.#free.pop() ?? this.#used++;
-      this.#slots.set(key, slot);
-    }
+    this.#put(this.#slots.add(key), place, create, modify);
+  }
+
+  /** Of a record as it is in a file. */
+  setRecord(record: RecordView, file: number, offset: number): void {
+    const { source, keyFrom, keyTo, bytes, createRevision, modifyRevision } = record;
+    const slot = this.#slots.addBytes(source, keyFrom, keyTo);
+    this.#put(slot, { file, offset, bytes }, createRevision, modifyRevision);
+  }
+
+  #put(slot: number, place: RecordPlace, create: Revision, modify: Revision): void {
     const chunk = this.#chunkOf(slot);
     const at = slot % CHUNK;
     chunk.file[at] = place.file;
@@ -97,12 +115,8 @@ export class RecordTable {
   }
 
   delete(key: string): void {
-    const slot = this.#slots.get(key);
-    if (slot === undefined) return;
-    this.#slots.delete(key);
-    const chunk = this.#chunkOf(slot);
-    chunk.bytes[slot % CHUNK] = 0;
-    this.#free.push(slot);
+    const slot = this.#slots.remove(key);
+    if (slot !== NO_SLOT) this.#chunkOf(slot).bytes[slot % CHUNK] = 0;
   }
 
   /** Of no bytes when nothing is there any more. */
@@ -117,8 +131,8 @@ export class RecordTable {
   }
 
   revisions(key: string): KeyRevisions | undefined {
-    const slot = this.#slots.get(key);
-    if (slot === undefined) return undefined;
+    const slot = this.#slots.find(key);
+    if (slot === NO_SLOT) return undefined;
     const chunk = this.#chunkOf(slot);
     const at = slot % CHUNK;
     return { createRevision: chunk.create[at] ?? 0, modifyRevision: chunk.modify[at] ?? 0 };

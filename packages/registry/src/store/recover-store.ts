@@ -3,7 +3,7 @@ import type { Revision } from '@portolan/core';
 import type { DataFolder, LogEnd } from './data-folder.ts';
 import { FrameFile, FrameFiles, isTorn, scanFrames } from './frame-file.ts';
 import { basePath, listLogFiles, logPath } from './log-files.ts';
-import type { FrameHead } from './log-frame.ts';
+import { type FrameHead, keyOf } from './log-frame.ts';
 import { RecordTable } from './record-table.ts';
 import { damaged } from './store-fault.ts';
 
@@ -111,8 +111,7 @@ class Recovery {
       },
       (record, offset) => {
         records++;
-        const { key, bytes, createRevision, modifyRevision } = record;
-        this.table.set(key, { file: number, offset, bytes }, createRevision, modifyRevision);
+        this.table.setRecord(record, number, offset);
       },
       turn,
     );
@@ -138,9 +137,8 @@ class Recovery {
         this.revision = Math.max(this.revision, head.revision);
       },
       (record, offset) => {
-        const { key, bytes, deleted, createRevision, modifyRevision } = record;
-        if (deleted) this.table.delete(key);
-        else this.table.set(key, { file: number, offset, bytes }, createRevision, modifyRevision);
+        if (record.deleted) this.table.delete(keyOf(record));
+        else this.table.setRecord(record, number, offset);
       },
       turn,
     );

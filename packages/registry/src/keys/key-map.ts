@@ -1,0 +1,31 @@
+import { KeySlots, NO_SLOT } from './key-slots.ts';
+
+/** A map of strings for a million entries, in no particular order. */
+export class KeyMap<V> {
+  readonly #slots = new KeySlots();
+  readonly #values: (V | undefined)[] = [];
+
+  get size(): number {
+    return this.#slots.size;
+  }
+
+  get(key: string): V | undefined {
+    const slot = this.#slots.find(key);
+    return slot === NO_SLOT ? undefined : this.#values[slot];
+  }
+
+  set(key: string, value: V): void {
+    this.#values[this.#slots.add(key)] = value;
+  }
+
+  delete(key: string): boolean {
+    const slot = this.#slots.remove(key);
+    if (slot === NO_SLOT) return false;
+    this.#values[slot] = undefined;
+    return true;
+  }
+
+  *values(): Generator<V> {
+    for (const value of this.#values) if (value !== undefined) yield value;
+  }
+}

@@ -1,0 +1,139 @@
+import { randomInt } from 'node:crypto';
+
+export const NO_SLOT = -1;
+const FIRST_SLOTS = 256;
+const MULTIPLIER = 0x5bd1_e995;
+const NOT_ASCII = 0x80;
+
+/**
+ * Gives every key a small number, its slot, for as long as it is there: what a `Map` of strings would be for, built for a million.
+ * It costs 20 bytes a key beside the key, grows without touching the keys, and hashes them where they are, in a string or in
+ * the bytes of a file. The hash is seeded, so that nobody can choose names that collide.
+ */
+export class KeySlots {
+  readonly #seed = randomInt(2 ** 32) | 0;
+  /** Newest slot of each bucket; a power of two of them. */
+  #heads = new Int32Array(FIRST_SLOTS).fill(NO_SLOT);
+  /** By slot: the next one in its bucket, and the hash of its key. */
+  #next = new Int32Array(FIRST_SLOTS);
+  #hashes = new Int32Array(FIRST_SLOTS);
+  readonly #keys: (string | undefined)[] = [];
+  readonly #free: number[] = [];
+
+  get size(): number {
+    return this.#keys.length - this.#free.length;
+  }
+
+  /** Every slot is below it; not every number below it is one. */
+  get end(): number {
+    return this.#keys.length;
+  }
+
+  keyAt(slot: number): string | undefined {
+    return this.#keys[slot];
+  }
+
+  /** `NO_SLOT` when the key is not there. */
+  find(key: string): number {
+    return this.#find(key, this.#hash(key));
+  }
+
+  /** Slot of the key, which is there from now on. */
+  add(key: string): number {
+    const hash = this.#hash(key);
+    const present = this.#find(key, hash);
+    return present === NO_SLOT ? this.#insert(key, hash) : present;
+  }
+
+  /** As `add`, of a key in UTF-8: a string is made only when it is new. */
+  addBytes(source: Buffer, from: number, to: number): number {
+    let hash = this.#seed;
+    let bits = 0;
+    for (let at = from; at < to; at++) {
+      const byte = source[at] ?? 0;
+      bits |= byte;
+      hash = mix(hash, byte);
+    }
+    if (bits >= NOT_ASCII) return this.add(source.toString('utf8', from, to));
+    for (let slot = this.#first(hash); slot !== NO_SLOT; slot = this.#next[slot] ?? NO_SLOT) {
+      if (this.#hashes[slot] === hash && isText(this.#keys[slot] ?? '', source, from, to)) {
+        return slot;
+      }
+    }
+    return this.#insert(source.toString('latin1', from, to), hash);
+  }
+
+  /** The slot that the key had, which may be another key's from now on; `NO_SLOT` when it had none. */
+  remove(key: string): number {
+    const hash = this.#hash(key);
+    const slot = this.#find(key, hash);
+    if (slot === NO_SLOT) return NO_SLOT;
+    const after = this.#next[slot] ?? NO_SLOT;
+    const bucket = hash & (this.#heads.length - 1);
+    let before = this.#heads[bucket] ?? NO_SLOT;
+    if (before === slot) this.#heads[bucket] = after;
+    else {
+      while (this.#next[before] !== slot) before = this.#next[before] ?? NO_SLOT;
+      this.#next[before] = after;
+    }
+    this.#keys[slot] = undefined;
+    this.#free.push(slot);
+    return slot;
+  }
+
+  #first(hash: number): number {
+    return this.#heads[hash & (this.#heads.length - 1)] ?? NO_SLOT;
+  }
+
+  #find(key: string, hash: number): number {
+    let slot = this.#first(hash);
+    while (slot !== NO_SLOT && (this.#hashes[slot] !== hash || this.#keys[slot] !== key)) {
+      slot = this.#next[slot] ?? NO_SLOT;
+    }
+    return slot;
+  }
+
+  #insert(key: string, hash: number): number {
+    const slot = this.#free.pop() ?? this.#keys.length;
+    if (slot === this.#next.length) this.#grow();
+    this.#keys[slot] = key;
+    this.#hashes[slot] = hash;
+    this.#link(slot, hash);
+    return slot;
+  }
+
+  #link(slot: number, hash: number): void {
+    const bucket = hash & (this.#heads.length - 1);
+    this.#next[slot] = this.#heads[bucket] ?? NO_SLOT;
+    this.#heads[bucket] = slot;
+  }
+
+  /** Only when no slot is free. */
+  #grow(): void {
+    const used = this.#next.length;
+    const hashes = new Int32Array(used * 2);
+    hashes.set(this.#hashes);
+    this.#hashes = hashes;
+    this.#next = new Int32Array(used * 2);
+    this.#heads = new Int32Array(used * 2).fill(NO_SLOT);
+    for (let slot = 0; slot < used; slot++) this.#link(slot, hashes[slot] ?? 0);
+  }
+
+  #hash(key: string): number {
+    let hash = this.#seed;
+    for (let at = 0; at < key.length; at++) hash = mix(hash, key.charCodeAt(at));
+    return hash;
+  }
+}
+
+/** A step of MurmurHash's kind: what two texts do to the hash depends on all that came before, the seed first. */
+function mix(hash: number, unit: number): number {
+  const mixed = Math.imul(hash ^ unit, MULTIPLIER);
+  return mixed ^ (mixed >>> 15);
+}
+
+function isText(key: string, source: Buffer, from: number, to: number): boolean {
+  if (key.length !== to - from) return false;
+  for (let at = from; at < to; at++) if (key.charCodeAt(at - from) !== source[at]) return false;
+  return true;
+}
