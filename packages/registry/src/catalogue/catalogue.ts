@@ -294,7 +294,8 @@ export class Catalogue implements CatalogueReader {
   #finish(batch: Batch): void {
     const views: ServiceView[] = [];
     const ids: string[] = [];
-    for (const [id, state] of batch.touched) {
+    for (const state of batch.touched.values()) {
+      const { id } = state;
       state.rebuild(this.#revision);
       views.push(state.view);
       ids.push(id);

@@ -5,6 +5,13 @@ import { PlaceIndex } from './place-index.ts';
 /** Up to this many changes are spliced into a copy; more are merged in one pass. */
 const SPLICE_LIMIT = 16;
 
+/** What became of one instance: its new record, or undefined when it left. */
+interface PendingChange {
+  readonly key: string;
+  readonly record: InstanceRecord | undefined;
+  readonly earlier: PendingChange | undefined;
+}
+
 /** One service as the catalogue keeps it: its view, counts and who holds which address. */
 export class ServiceState {
   readonly id: string;
@@ -22,8 +29,8 @@ export class ServiceState {
   exclusive: ExclusiveTerm | undefined = undefined;
   /** Who holds which address and port, by the instance's `namespace/id`. */
   readonly places = new PlaceIndex();
-  /** Key to its new record, or undefined when it left; taken into the view by `rebuild`. */
-  readonly #pending = new Map<string, InstanceRecord | undefined>();
+  /** The newest change that `rebuild` has not taken yet. Nearly always it is the only one. */
+  #newest: PendingChange | undefined = undefined;
 
   constructor(id: string, key: ServiceKey) {
     this.id = id;
@@ -41,19 +48,20 @@ export class ServiceState {
     if (before) this.#count(before, -1);
     if (after) this.#count(after, 1);
     const key = (after ?? before)?.key;
-    if (key !== undefined) this.#pending.set(key, after);
+    if (key !== undefined) this.#newest = { key, record: after, earlier: this.#newest };
   }
 
   /** Keys of all its instances, those of changes that `rebuild` has not taken yet included. */
   *members(): Generator<string> {
-    for (const { key } of this.view.records) if (!this.#pending.has(key)) yield key;
-    for (const [key, record] of this.#pending) if (record) yield key;
+    const pending = new Map(inOrder(this.#newest).map(({ key, record }) => [key, record]));
+    for (const { key } of this.view.records) if (!pending.has(key)) yield key;
+    for (const [key, record] of pending) if (record) yield key;
   }
 
   /** Makes the next view: O(instances) copying, and a sort of the changes only. */
   rebuild(revision: Revision): void {
-    const records = mergeChanges(this.view.records, this.#pending);
-    this.#pending.clear();
+    const records = mergeChanges(this.view.records, this.#newest);
+    this.#newest = undefined;
     this.#show(records, revision);
   }
 
@@ -115,24 +123,26 @@ function byKey(a: InstanceRecord, b: InstanceRecord): number {
   return a.key < b.key ? -1 : 1;
 }
 
-/** The sorted list with the changes applied; the given list stays as it is. */
-export function mergeChanges<R extends { readonly key: string }>(
-  present: readonly R[],
-  changes: ReadonlyMap<string, R | undefined>,
-): readonly R[] {
-  if (changes.size === 0) return present;
-  if (changes.size === 1) {
-    for (const [key, record] of changes) return changeOne(present, key, record);
-  }
-  if (changes.size <= SPLICE_LIMIT && present.length > SPLICE_LIMIT) {
+/** The sorted list with the changes applied, of those of one key the last; the given list stays as it is. */
+function mergeChanges(
+  present: readonly InstanceRecord[],
+  newest: PendingChange | undefined,
+): readonly InstanceRecord[] {
+  if (!newest) return present;
+  if (!newest.earlier) return changeOne(present, newest.key, newest.record);
+  const changes = inOrder(newest);
+  if (changes.length <= SPLICE_LIMIT && present.length > SPLICE_LIMIT) {
     const copy = present.slice();
-    for (const [key, record] of changes) spliceOne(copy, key, record);
+    for (const { key, record } of changes) spliceOne(copy, key, record);
     return copy;
   }
-  const sorted = [...changes].sort(([a], [b]) => (a < b ? -1 : 1));
-  const merged: R[] = [];
+  // A stable sort: the last of one key stays the last.
+  const sorted = changes.sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  const merged: InstanceRecord[] = [];
   let at = 0;
-  for (const [key, record] of sorted) {
+  for (let index = 0; index < sorted.length; index++) {
+    const { key, record } = sorted[index] as PendingChange;
+    if (sorted[index + 1]?.key === key) continue;
     for (let next = present[at]; next && next.key < key; next = present[++at]) merged.push(next);
     if (present[at]?.key === key) at++;
     if (record) merged.push(record);
@@ -141,27 +151,33 @@ export function mergeChanges<R extends { readonly key: string }>(
   return merged;
 }
 
+function inOrder(newest: PendingChange | undefined): PendingChange[] {
+  const changes: PendingChange[] = [];
+  for (let change = newest; change; change = change.earlier) changes.push(change);
+  return changes.reverse();
+}
+
 /** As `spliceOne` on a copy, which is made at its size. */
-function changeOne<R extends { readonly key: string }>(
-  present: readonly R[],
+function changeOne(
+  present: readonly InstanceRecord[],
   key: string,
-  record: R | undefined,
-): readonly R[] {
+  record: InstanceRecord | undefined,
+): readonly InstanceRecord[] {
   const at = firstFrom(present, key);
   const found = present[at]?.key === key;
   if (!record && !found) return present;
-  const copy: R[] = new Array(present.length + (record ? 1 : 0) - (found ? 1 : 0));
-  for (let next = 0; next < at; next++) copy[next] = present[next] as R;
+  const copy: InstanceRecord[] = new Array(present.length + (record ? 1 : 0) - (found ? 1 : 0));
+  for (let next = 0; next < at; next++) copy[next] = present[next] as InstanceRecord;
   let to = at;
   if (record) copy[to++] = record;
   for (let next = at + (found ? 1 : 0); next < present.length; next++) {
-    copy[to++] = present[next] as R;
+    copy[to++] = present[next] as InstanceRecord;
   }
   return copy;
 }
 
 /** Where the first record is whose key is not before `key`. */
-function firstFrom<R extends { readonly key: string }>(list: readonly R[], key: string): number {
+function firstFrom(list: readonly InstanceRecord[], key: string): number {
   let low = 0;
   let high = list.length;
   while (low < high) {
@@ -172,11 +188,7 @@ function firstFrom<R extends { readonly key: string }>(list: readonly R[], key: 
   return low;
 }
 
-function spliceOne<R extends { readonly key: string }>(
-  list: R[],
-  key: string,
-  record: R | undefined,
-): void {
+function spliceOne(list: InstanceRecord[], key: string, record: InstanceRecord | undefined): void {
   const low = firstFrom(list, key);
   const found = list[low]?.key === key;
   if (record && found) list[low] = record;

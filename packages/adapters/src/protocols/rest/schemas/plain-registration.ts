@@ -151,15 +151,19 @@ function areTags(value: unknown): value is readonly string[] {
 function readMetadata(value: unknown): Readonly<Record<string, string>> | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
   const given = value as Readonly<Record<string, unknown>>;
-  const labels: Record<string, string> = {};
+  let areTexts = true;
   for (const key in given) {
     const label = given[key];
     if (key === '' || key === '__proto__' || !isCleanText(key)) return undefined;
-    if (typeof label === 'string') {
-      if (!label.isWellFormed()) return undefined;
-      labels[key] = label;
-    } else if (typeof label === 'boolean' || Number.isFinite(label)) labels[key] = String(label);
-    else return undefined;
+    if (typeof label === 'string' ? !label.isWellFormed() : !isSimple(label)) return undefined;
+    areTexts &&= typeof label === 'string';
   }
+  if (areTexts) return given as Readonly<Record<string, string>>;
+  const labels: Record<string, string> = {};
+  for (const key in given) labels[key] = String(given[key]);
   return labels;
+}
+
+function isSimple(value: unknown): boolean {
+  return typeof value === 'boolean' || Number.isFinite(value);
 }
