@@ -187,9 +187,7 @@ export async function createRegistry(
 
   /** Refuses writes of a registry that is closing: what is acknowledged must also be seen. */
   function open(): void {
-    if (closed) {
-      throw new RegistryError('SHUTTING_DOWN', { detail: 'The registry is shutting down.' });
-    }
+    if (closed) throw shuttingDown();
   }
 
   function now(instance: Instance): Instance {
@@ -202,6 +200,11 @@ export async function createRegistry(
   async function afterElection(instance: Instance): Promise<Instance> {
     await exclusive.settled();
     return now(instance);
+  }
+
+  function elected(outcome: RegisterOutcome): RegisterOutcome | Promise<RegisterOutcome> {
+    if (catalogue.settingsShelf.size === 0 || !outcome.instance.exclusive) return outcome;
+    return afterElection(outcome.instance).then((instance) => withInstance(outcome, instance));
   }
 
   async function heartbeat(ref: InstanceRef, beat?: Heartbeat): Promise<HeartbeatOutcome> {
@@ -265,11 +268,9 @@ export async function createRegistry(
     subscribe: (listener) => catalogue.subscribe(listener),
     subscribeService: (service, listener) => catalogue.subscribeService(service, listener),
     events: catalogue.events,
-    async register(registration, context) {
-      open();
-      const outcome = await writer.register(registration, context);
-      if (catalogue.settingsShelf.size === 0 || !outcome.instance.exclusive) return outcome;
-      return withInstance(outcome, await afterElection(outcome.instance));
+    register(registration, context) {
+      if (closed) return Promise.reject(shuttingDown());
+      return writer.register(registration, context).then(elected);
     },
     async registerBatch(registrations, context) {
       open();
@@ -351,6 +352,10 @@ export async function createRegistry(
       catalogue.subscribers.clear();
     },
   };
+}
+
+function shuttingDown(): RegistryError {
+  return new RegistryError('SHUTTING_DOWN', { detail: 'The registry is shutting down.' });
 }
 
 function withInstance(outcome: RegisterOutcome, instance: Instance): RegisterOutcome {

@@ -57,11 +57,8 @@ export class InstanceWriter {
     this.#deps = deps;
   }
 
-  async register(input: RegistrationInput, context: WriteContext): Promise<RegisterOutcome> {
-    const [item] = await this.registerBatch([input], context);
-    if (!item) throw new Error('a batch of one gave nothing');
-    if (!item.ok) throw item.error;
-    return item.value;
+  register(input: RegistrationInput, context: WriteContext): Promise<RegisterOutcome> {
+    return this.registerBatch([input], context).then(onlyOne);
   }
 
   async registerBatch(
@@ -298,6 +295,12 @@ export class InstanceWriter {
       problems: [{ path: '$.port', expected: 'a port that accepts connections', found: `${port}` }],
     });
   }
+}
+
+function onlyOne([item]: readonly BatchItem<RegisterOutcome>[]): RegisterOutcome {
+  if (!item) throw new Error('a batch of one gave nothing');
+  if (!item.ok) throw item.error;
+  return item.value;
 }
 
 export function notFound(ref: InstanceRef): never {

@@ -1,5 +1,6 @@
 import {
   type BatchItem,
+  type ControlReply,
   isRegistryError,
   type RegisterOutcome,
   type RegistrationInput,
@@ -72,10 +73,9 @@ export function instanceOperations(context: RestContext): Operation[] {
         201: { description: 'Created.', schema: registerAnswer },
       },
       errors: REGISTRATION_ERRORS,
-      async handle(call) {
+      handle(call) {
         const input = parseRegistration(readJson(call), fallbackOf(call));
-        const outcome = await registry.register(input, UNTRUSTED);
-        return jsonReply(toRegisterJson(outcome), outcome.created ? 201 : 200);
+        return registry.register(input, UNTRUSTED).then(toRegisterReply);
       },
     },
     {
@@ -157,6 +157,10 @@ export function instanceOperations(context: RestContext): Operation[] {
       },
     },
   ];
+}
+
+function toRegisterReply(outcome: RegisterOutcome): ControlReply {
+  return jsonReply(toRegisterJson(outcome), outcome.created ? 201 : 200);
 }
 
 function fallbackOf(call: Call) {
