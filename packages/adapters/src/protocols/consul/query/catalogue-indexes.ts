@@ -91,8 +91,15 @@ export function createCatalogueIndexes(
     if (changed.size > 0) timer ??= clock.setTimer(gatherMs, tell);
   }
 
+  /** Where nobody asked for tags no event is opened: that would make an instance for each. */
+  function isAnyAsked(): boolean {
+    for (const { tags } of states.values()) if (tags) return true;
+    return false;
+  }
+
   /** Marks services whose names or tags may be others now; health and intent change neither. */
   function onEvents(events: readonly RegistryEvent[]): void {
+    if (!isAnyAsked()) return;
     for (const event of events) {
       if (!TAG_EVENTS.has(event.type) || !('instance' in event)) continue;
       const { service, tags } = event.instance;
