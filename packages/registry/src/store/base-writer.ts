@@ -2,9 +2,11 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { renameDurably } from './data-folder.ts';
 import type { FrameFile } from './frame-file.ts';
 import { checkRecord, FRAME_HEAD_BYTES, writeFrameHead } from './log-frame.ts';
-import type { RecordCopy, RecordTable } from './record-table.ts';
+import type { RecordCopy, RecordPlace, RecordTable } from './record-table.ts';
 
 const PART_BYTES = 1024 * 1024;
+/** Neighbours on disk, as most records of neighbouring slots are, are read together. */
+const WINDOW_BYTES = 256 * 1024;
 /** So that the kernel never has much to write at once when a commit waits behind it. */
 const SYNC_EVERY_BYTES = 8 * 1024 * 1024;
 
@@ -16,6 +18,8 @@ export interface WrittenBase {
 export interface BaseSource {
   readonly table: RecordTable;
   readonly fileOf: (number: number) => FrameFile;
+  /** Number of the file that is being written meanwhile. */
+  readonly growing: number;
   /** Of the newest record there may be in it. */
   readonly revision: number;
   /** Awaited between parts; throws to give up. */
@@ -54,6 +58,7 @@ class PartWriter implements WrittenBase {
   readonly #fromFile: Uint32Array;
   readonly #fromOffset: Float64Array;
   readonly #offset: Float64Array;
+  readonly #window = { file: -1, from: 0, to: 0, bytes: Buffer.allocUnsafeSlow(WINDOW_BYTES) };
   #part = Buffer.allocUnsafeSlow(PART_BYTES + FRAME_HEAD_BYTES);
   #filled = FRAME_HEAD_BYTES;
   #count = 0;
@@ -83,16 +88,32 @@ class PartWriter implements WrittenBase {
     if (this.#filled + from.bytes > this.#part.length) this.#enlarge(from.bytes);
     const at = this.#filled;
     const end = at + from.bytes;
-    const file = fileOf(from.file);
-    const read = file.read(this.#part.subarray(at, end), from.offset, from.bytes);
-    if (read !== from.bytes || checkRecord(this.#part, at, end) !== from.bytes) {
-      throw new Error(`the record at ${from.offset} of ${file.path} is damaged`);
+    if (!this.#copy(from, at) || checkRecord(this.#part, at, end) !== from.bytes) {
+      throw new Error(`the record at ${from.offset} of ${fileOf(from.file).path} is damaged`);
     }
     this.#fromFile[index] = from.file;
     this.#fromOffset[index] = from.offset;
     this.#offset[index] = this.bytes + at;
     this.#filled = end;
     this.#count++;
+  }
+
+  /** Copies the bytes of a record into the part; false when the file does not have them. */
+  #copy({ file, offset, bytes }: RecordPlace, at: number): boolean {
+    const { fileOf, growing } = this.#source;
+    if (file === growing || bytes > WINDOW_BYTES) {
+      return fileOf(file).read(this.#part.subarray(at, at + bytes), offset, bytes) === bytes;
+    }
+    const window = this.#window;
+    if (file !== window.file || offset < window.from || offset + bytes > window.to) {
+      window.file = file;
+      window.from = offset;
+      window.to = offset + fileOf(file).read(window.bytes, offset, WINDOW_BYTES);
+      if (offset + bytes > window.to) return false;
+    }
+    const from = offset - window.from;
+    window.bytes.copy(this.#part, at, from, from + bytes);
+    return true;
   }
 
   async end(): Promise<void> {

@@ -199,6 +199,7 @@ export class LogDatabase {
     const base = await writeBase(path, {
       table,
       fileOf: (file) => files.at(file),
+      growing: log,
       revision: this.#revision,
       turn: async () => {
         if (this.#closing) throw new Error('The store is closing.');
