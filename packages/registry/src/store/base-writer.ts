@@ -12,7 +12,10 @@ const SYNC_EVERY_BYTES = 8 * 1024 * 1024;
 
 export interface WrittenBase {
   readonly bytes: number;
-  copies(): Iterable<RecordCopy>;
+  /** Records that were there when it was begun. */
+  readonly size: number;
+  /** Undefined for one that was gone when its turn came. */
+  copyAt(index: number): RecordCopy | undefined;
 }
 
 export interface BaseSource {
@@ -32,7 +35,7 @@ export async function writeBase(path: string, source: BaseSource): Promise<Writt
   const file = await open(aside, 'w', 0o600);
   try {
     // Keys that come later are in the logs that follow this base.
-    const slots = Uint32Array.from(source.table.slots());
+    const slots = source.table.slots();
     const writer = new PartWriter(file, source, slots);
     for (let index = 0; index < slots.length; index++) {
       if (writer.isFull(index)) await writer.flush();
@@ -124,13 +127,19 @@ class PartWriter implements WrittenBase {
     await this.#write(head);
   }
 
-  *copies(): Iterable<RecordCopy> {
-    for (const [index, slot] of this.#slots.entries()) {
-      const offset = this.#offset[index] ?? 0;
-      if (offset === 0) continue;
-      const fromFile = this.#fromFile[index] ?? 0;
-      yield { slot, fromFile, fromOffset: this.#fromOffset[index] ?? 0, offset };
-    }
+  get size(): number {
+    return this.#slots.length;
+  }
+
+  copyAt(index: number): RecordCopy | undefined {
+    const offset = this.#offset[index] ?? 0;
+    if (offset === 0) return undefined;
+    return {
+      slot: this.#slots[index] ?? 0,
+      fromFile: this.#fromFile[index] ?? 0,
+      fromOffset: this.#fromOffset[index] ?? 0,
+      offset,
+    };
   }
 
   async flush(): Promise<void> {

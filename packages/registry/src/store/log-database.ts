@@ -11,6 +11,9 @@ import { LogWriter } from './log-writer.ts';
 import { PlaceReader, readEntry } from './place-reader.ts';
 import { type RecoveredStore, recoverStore } from './recover-store.ts';
 
+/** Both files hold what is moved, so that others may have their turn meanwhile. */
+const MOVED_AT_ONCE = 20_000;
+
 export interface LogDatabaseOptions {
   /** Bytes of logs from which on a new base is written, if they are also more than the last base. */
   readonly compactFromBytes: number;
@@ -207,7 +210,11 @@ export class LogDatabase {
       },
     });
     const file = files.add(new FrameFile(path));
-    for (const copy of base.copies()) table.move(copy, file);
+    for (let index = 0; index < base.size; index++) {
+      const copy = base.copyAt(index);
+      if (copy) table.move(copy, file);
+      if (index % MOVED_AT_ONCE === MOVED_AT_ONCE - 1) await nextTurn();
+    }
     this.#baseBytes = base.bytes;
     this.#olderLogBytes = 0;
     this.#notBeforeBytes = 0;

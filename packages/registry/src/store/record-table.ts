@@ -71,10 +71,13 @@ export class RecordTable {
     return { keys, places };
   }
 
-  *slots(): Generator<number> {
+  slots(): Uint32Array {
+    const slots = new Uint32Array(this.#slots.end);
+    let count = 0;
     for (let slot = 0; slot < this.#slots.end; slot++) {
-      if (this.#slots.keyAt(slot) !== undefined) yield slot;
+      if (this.#slots.keyAt(slot) !== undefined) slots[count++] = slot;
     }
+    return slots.subarray(0, count);
   }
 
   /** Undefined when the key is not there. */
