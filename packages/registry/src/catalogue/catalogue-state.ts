@@ -2,6 +2,7 @@ import {
   type DeregisterReason,
   type ExclusiveTerm,
   type Intent,
+  parseServiceId,
   type Revision,
   type ServiceKey,
   type ServiceView,
@@ -53,7 +54,8 @@ export class CatalogueState {
     const id = serviceId(key);
     const present = this.services.get(id);
     if (present) return present;
-    const state = new ServiceState(id, key);
+    // Of its own text: names that were read are parts of longer ones.
+    const state = new ServiceState(id, parseServiceId(id) ?? key);
     state.exclusive = this.exclusiveTerm(id);
     this.services.set(id, state);
     this.tombstones.delete(id);
