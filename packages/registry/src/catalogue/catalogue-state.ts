@@ -2,6 +2,7 @@ import {
   type DeregisterReason,
   type ExclusiveTerm,
   type Intent,
+  parseServiceId,
   type Revision,
   type ServiceKey,
   type ServiceView,
@@ -14,7 +15,7 @@ import { intentKey, statusKey } from '../codec/keys.ts';
 import { KeyMap } from '../keys/key-map.ts';
 import { DocumentShelf } from './document-shelf.ts';
 import type { InstanceRecord } from './instance-record.ts';
-import { placeHash } from './place-index.ts';
+import { PlaceTable, placeHash } from './place-index.ts';
 import { ShapeBook } from './registration-shape.ts';
 import { ServiceState } from './service-state.ts';
 
@@ -45,6 +46,7 @@ export class CatalogueState {
   readonly damaged = new Map<string, Revision>();
   /** Removals that are with the store, by key. */
   readonly removals = new Map<string, AnnouncedRemoval[]>();
+  readonly #places = new PlaceTable();
   protectedServices = 0;
   /** Lowest revision `viewsSince` still answers. */
   watchHorizon: Revision = 0;
@@ -53,7 +55,8 @@ export class CatalogueState {
     const id = serviceId(key);
     const present = this.services.get(id);
     if (present) return present;
-    const state = new ServiceState(id, key);
+    // Of its own text: names that were read are parts of longer ones.
+    const state = new ServiceState(id, parseServiceId(id) ?? key, this.#places);
     state.exclusive = this.exclusiveTerm(id);
     this.services.set(id, state);
     this.tombstones.delete(id);

@@ -1,6 +1,6 @@
 import type { ExclusiveTerm, Instance, Revision, ServiceKey, ServiceView } from '@portolan/core';
 import type { InstanceRecord } from './instance-record.ts';
-import { PlaceIndex } from './place-index.ts';
+import { PlaceIndex, type PlaceTable } from './place-index.ts';
 
 /** Up to this many changes are spliced into a copy; more are merged in one pass. */
 const SPLICE_LIMIT = 16;
@@ -28,13 +28,14 @@ export class ServiceState {
   /** Present while the service is exclusive. */
   exclusive: ExclusiveTerm | undefined = undefined;
   /** Who holds which address and port, by the instance's `namespace/id`. */
-  readonly places = new PlaceIndex();
+  readonly places: PlaceIndex;
   /** The newest change that `rebuild` has not taken yet. Nearly always it is the only one. */
   #newest: PendingChange | undefined = undefined;
 
-  constructor(id: string, key: ServiceKey) {
+  constructor(id: string, key: ServiceKey, places: PlaceTable) {
     this.id = id;
     this.key = key;
+    this.places = new PlaceIndex(places, id);
     this.view = new RecordView(key, 0, [], false);
   }
 

@@ -26,6 +26,7 @@ import {
   stringListField,
   stringMapField,
 } from './stored-value.ts';
+import { readUsualHead } from './usual-head.ts';
 
 export const STATUSES: readonly Status[] = ['passing', 'warning', 'critical', 'unknown'];
 const PROFILES = ['default', 'fast', 'custom'] as const;
@@ -103,6 +104,13 @@ export function decodeParts(key: string, value: string): RegistrationParts {
   if (!value.startsWith(LAYOUT)) return toParts(decodeObject(value));
   const headAt = value.indexOf(' ', LAYOUT.length) + 1;
   const length = Number(value.slice(LAYOUT.length, headAt - 1));
+  const shape = value.slice(headAt + length);
+  const usual = readUsualHead(value, headAt, headAt + length);
+  if (usual) {
+    const { address, port, at } = usual;
+    const service = serviceOf(fromRefKey(key).namespace, usual);
+    return { service, address, port, registeredAtMs: at, condition: undefined, shape };
+  }
   const fields = parseList(value.slice(headAt, headAt + length), 4);
   const [service, address, port, at, condition] = fields;
   const named = { service, address, port, at };
@@ -112,7 +120,7 @@ export function decodeParts(key: string, value: string): RegistrationParts {
     port: numberField(named, 'port'),
     registeredAtMs: numberField(named, 'at'),
     condition: condition === undefined ? undefined : conditionOf(condition),
-    shape: value.slice(headAt + length),
+    shape,
   };
 }
 
@@ -152,7 +160,7 @@ function toParts(registration: Registration): RegistrationParts {
   return { service, address, port, registeredAtMs, condition, shape: encodeShape(registration) };
 }
 
-function serviceOf(namespace: string, fields: StoredObject): ServiceKey {
+function serviceOf(namespace: string, fields: { readonly service?: unknown }): ServiceKey {
   if (typeof fields.service === 'string') {
     return { namespace, group: DEFAULT_GROUP, name: fields.service };
   }

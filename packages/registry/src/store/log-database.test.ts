@@ -114,6 +114,37 @@ describe('A log that ends in the middle of a write', () => {
   });
 });
 
+describe('A file that changes under an open store', () => {
+  it('is found damaged by every read but the one that follows the check of all of it', async () => {
+    const first = await open();
+    await first.commit([{ type: 'put', key: 'a', value: 'x'.repeat(3_000) }]);
+    await first.close();
+    const store = await open();
+    await store.scan('', () => undefined);
+    const log = join(data, 'registry-00000001.log');
+    const handle = openSync(log, 'r+');
+    writeSync(handle, 'Z', statSync(log).size - 100);
+    closeSync(handle);
+    const corrupt = { code: 'STORE_CORRUPT' };
+    await expect(store.scan('', () => undefined)).rejects.toMatchObject(corrupt);
+    await expect(store.list('')).rejects.toMatchObject(corrupt);
+    await expect(store.get('a')).rejects.toMatchObject(corrupt);
+    await store.close();
+  });
+
+  it('is found damaged by any read when it has become shorter', async () => {
+    const first = await open();
+    await first.commit([{ type: 'put', key: 'a', value: 'x'.repeat(3_000) }]);
+    await first.close();
+    const store = await open();
+    truncateSync(join(data, 'registry-00000001.log'), 2_000);
+    const corrupt = { code: 'STORE_CORRUPT' };
+    await expect(store.scan('', () => undefined)).rejects.toMatchObject(corrupt);
+    await expect(store.get('a')).rejects.toMatchObject(corrupt);
+    await store.close();
+  });
+});
+
 describe('Compaction', () => {
   /** Until the files are those of a store with nothing to do. */
   async function compacted(store: Store, wanted: (names: string[]) => boolean): Promise<void> {
