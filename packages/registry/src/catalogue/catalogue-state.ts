@@ -1,4 +1,6 @@
 import {
+  DEFAULT_GROUP,
+  DEFAULT_NAMESPACE,
   type DeregisterReason,
   type ExclusiveTerm,
   type Intent,
@@ -39,6 +41,8 @@ export class CatalogueState {
   readonly hidden = new Set<string>();
   readonly intents = new Map<string, { readonly intent: Intent; readonly revision: Revision }>();
   readonly services = new Map<string, ServiceState>();
+  /** Those of the default namespace and group, by name. */
+  readonly #inDefaults = new Map<string, ServiceState>();
   /** Views of services that are gone, oldest first. */
   readonly tombstones = new Map<string, ServiceView>();
   readonly namespaces = new Map<string, Revision>();
@@ -52,15 +56,21 @@ export class CatalogueState {
   watchHorizon: Revision = 0;
 
   serviceOf(key: ServiceKey): ServiceState {
-    const id = serviceId(key);
-    const present = this.services.get(id);
+    const present = this.serviceAt(key);
     if (present) return present;
+    const id = serviceId(key);
     // Of its own text: names that were read are parts of longer ones.
     const state = new ServiceState(id, parseServiceId(id) ?? key, this.#places);
     state.exclusive = this.exclusiveTerm(id);
     this.services.set(id, state);
+    if (isInDefaults(state.key)) this.#inDefaults.set(state.key.name, state);
     this.tombstones.delete(id);
     return state;
+  }
+
+  /** Most services are where they are when nobody says where: these are found without making their id. */
+  serviceAt(key: ServiceKey): ServiceState | undefined {
+    return isInDefaults(key) ? this.#inDefaults.get(key.name) : this.services.get(serviceId(key));
   }
 
   /** `namespace/id` of the instance at an address of a service. */
@@ -90,6 +100,7 @@ export class CatalogueState {
   /** Keeps the empty view of a service that is gone, and no more of them than `limit`. */
   bury(id: string, state: ServiceState, limit: number): void {
     this.services.delete(id);
+    if (isInDefaults(state.key)) this.#inDefaults.delete(state.key.name);
     this.tombstones.delete(id);
     this.tombstones.set(id, state.view);
     while (this.tombstones.size > limit) {
@@ -120,4 +131,8 @@ export class CatalogueState {
     for (const name of this.namespaces.keys()) yield `namespace/${name}`;
     yield* this.damaged.keys();
   }
+}
+
+function isInDefaults({ namespace, group }: ServiceKey): boolean {
+  return namespace === DEFAULT_NAMESPACE && group === DEFAULT_GROUP;
 }

@@ -197,7 +197,7 @@ export class Catalogue implements CatalogueReader {
 
   /** `namespace/id` of the instance at an address of a service. */
   occupant(service: ServiceKey, address: string, port: number): string | undefined {
-    const state = this.#state.services.get(serviceId(service));
+    const state = this.#state.serviceAt(service);
     return state && this.#state.occupant(state, address, port);
   }
 

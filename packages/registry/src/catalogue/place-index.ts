@@ -1,4 +1,4 @@
-import { hashText } from '../codec/hash-text.ts';
+import { hashText, mix } from '../codec/hash-text.ts';
 
 const NONE = -1;
 const FIRST_ENTRIES = 256;
@@ -6,8 +6,7 @@ const NO_KEYS: readonly string[] = [];
 
 /** A hash of an address and a port: what `PlaceIndex` finds candidates by. */
 export function placeHash(address: string, port: number): number {
-  const hash = Math.imul(hashText(address) ^ port, 0x9e3779b1);
-  return hash ^ (hash >>> 15);
+  return mix(hashText(address), port);
 }
 
 /**
@@ -114,7 +113,6 @@ export class PlaceIndex {
   }
 
   #hash(place: number): number {
-    const hash = Math.imul(place ^ this.#service, 0x85eb_ca6b);
-    return hash ^ (hash >>> 13);
+    return mix(place, this.#service);
   }
 }

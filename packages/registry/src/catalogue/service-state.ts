@@ -167,14 +167,8 @@ function changeOne(
   const at = firstFrom(present, key);
   const found = present[at]?.key === key;
   if (!record && !found) return present;
-  const copy: InstanceRecord[] = new Array(present.length + (record ? 1 : 0) - (found ? 1 : 0));
-  for (let next = 0; next < at; next++) copy[next] = present[next] as InstanceRecord;
-  let to = at;
-  if (record) copy[to++] = record;
-  for (let next = at + (found ? 1 : 0); next < present.length; next++) {
-    copy[to++] = present[next] as InstanceRecord;
-  }
-  return copy;
+  if (!record) return present.toSpliced(at, 1);
+  return found ? present.with(at, record) : present.toSpliced(at, 0, record);
 }
 
 /** Where the first record is whose key is not before `key`. */

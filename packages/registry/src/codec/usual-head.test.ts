@@ -8,8 +8,8 @@ const head = fc
     fc.oneof(fc.constantFrom('web', 'service-12', ''), fc.string({ unit: 'grapheme' })),
     fc.oneof(fc.constantFrom('10.0.0.1', '192.168.100.200', '::1'), fc.string()),
     fc.oneof(fc.nat(65_535), fc.double(), fc.integer()),
-    fc.oneof(fc.maxSafeNat(), fc.constantFrom(1_700_000_000_000)),
-    fc.constantFrom('', ' ', ',', ',["draining",""]', ',0'),
+    fc.oneof(fc.maxSafeNat(), fc.nat(), fc.constantFrom(1_700_000_000_000)),
+    fc.oneof(fc.constant(''), fc.constantFrom(' ', ',', ',["draining",""]', ',0')),
   )
   .map(
     ([name, address, port, at, more]) =>

@@ -15,7 +15,7 @@ import type { RegistryOptions } from '../options/registry-options.ts';
 import { EVICTION_STEP_MS } from '../protection/mass-loss.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
 import type { KeyLock } from '../write/key-lock.ts';
-import { idLock, placeLock } from '../write/lock-keys.ts';
+import { keyLock, placeLock } from '../write/lock-keys.ts';
 import { CommitBatch } from './commit-batch.ts';
 import { byService, judgeService } from './judge-services.ts';
 import { ServiceHealth } from './service-health.ts';
@@ -208,7 +208,7 @@ class Reconciler implements HealthReconciler {
       }
       for (const [key, record] of health.saved) {
         if (catalogue.record(key)) continue;
-        const locks = [idLock(key), placeLock(record.instance)];
+        const locks = [keyLock(key), placeLock(record.instance)];
         const full = batch.add(() => restoration(record, catalogue), locks);
         if (full) await full;
       }

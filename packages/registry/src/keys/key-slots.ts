@@ -1,8 +1,7 @@
-import { randomInt } from 'node:crypto';
+import { HASH_SEED, hashText, mix } from '../codec/hash-text.ts';
 
 export const NO_SLOT = -1;
 const FIRST_SLOTS = 256;
-const MULTIPLIER = 0x5bd1_e995;
 const NOT_ASCII = 0x80;
 
 /**
@@ -11,7 +10,6 @@ const NOT_ASCII = 0x80;
  * the bytes of a file. The hash is seeded, so that nobody can choose names that collide.
  */
 export class KeySlots {
-  readonly #seed = randomInt(2 ** 32) | 0;
   /** Newest slot of each bucket; a power of two of them. */
   #heads = new Int32Array(FIRST_SLOTS).fill(NO_SLOT);
   /** By slot: the next one in its bucket, and the hash of its key. */
@@ -35,19 +33,19 @@ export class KeySlots {
 
   /** `NO_SLOT` when the key is not there. */
   find(key: string): number {
-    return this.#find(key, this.#hash(key));
+    return this.#find(key, hashText(key));
   }
 
   /** Slot of the key, which is there from now on. */
   add(key: string): number {
-    const hash = this.#hash(key);
+    const hash = hashText(key);
     const present = this.#find(key, hash);
     return present === NO_SLOT ? this.#insert(key, hash) : present;
   }
 
   /** As `add`, of a key in UTF-8: a string is made only when it is new. */
   addBytes(source: Buffer, from: number, to: number): number {
-    let hash = this.#seed;
+    let hash = HASH_SEED;
     let bits = 0;
     for (let at = from; at < to; at++) {
       const byte = source[at] ?? 0;
@@ -65,7 +63,7 @@ export class KeySlots {
 
   /** The slot that the key had, which may be another key's from now on; `NO_SLOT` when it had none. */
   remove(key: string): number {
-    const hash = this.#hash(key);
+    const hash = hashText(key);
     const slot = this.#find(key, hash);
     if (slot === NO_SLOT) return NO_SLOT;
     const after = this.#next[slot] ?? NO_SLOT;
@@ -118,18 +116,6 @@ export class KeySlots {
     this.#heads = new Int32Array(used * 2).fill(NO_SLOT);
     for (let slot = 0; slot < used; slot++) this.#link(slot, hashes[slot] ?? 0);
   }
-
-  #hash(key: string): number {
-    let hash = this.#seed;
-    for (let at = 0; at < key.length; at++) hash = mix(hash, key.charCodeAt(at));
-    return hash;
-  }
-}
-
-/** A step of MurmurHash's kind: what two texts do to the hash depends on all that came before, the seed first. */
-function mix(hash: number, unit: number): number {
-  const mixed = Math.imul(hash ^ unit, MULTIPLIER);
-  return mixed ^ (mixed >>> 15);
 }
 
 function isText(key: string, source: Buffer, from: number, to: number): boolean {

@@ -7,6 +7,7 @@ import {
 } from '@portolan/core';
 import type { ReachedRevisions } from '../catalogue/reached-revisions.ts';
 import type { KeyLock } from './key-lock.ts';
+import { keyLock } from './lock-keys.ts';
 
 /** What is to become of one document. */
 export interface DocumentChange {
@@ -41,7 +42,7 @@ export async function commitDocuments(
       detail: `${twice.kind} "${twice.name}" stands twice among the documents to write. Nothing was changed.`,
     });
   }
-  const release = await lock.acquire(keys);
+  const release = await lock.acquire(keys.map(keyLock));
   try {
     for (let tries = 1; ; tries++) {
       const ops: Op[] = [];

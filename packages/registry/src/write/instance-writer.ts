@@ -26,7 +26,7 @@ import { encodeIntent, encodeStatus } from '../codec/status-codec.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
 import { commitWrite } from './commit-write.ts';
 import type { KeyLock } from './key-lock.ts';
-import { idLock, placeLock } from './lock-keys.ts';
+import { keyLock, placeLock } from './lock-keys.ts';
 import { lockRegistrations } from './lock-registrations.ts';
 import { mergeIntent, mergeLabels } from './merge-changes.ts';
 import { Outcome, RegistrationWrite, removalOps, type ValidItem } from './registration-plan.ts';
@@ -265,7 +265,7 @@ export class InstanceWriter {
   ): Promise<Instance> {
     const { catalogue, lock } = this.#deps;
     const key = refKey(ref);
-    const release = await lock.acquire([idLock(key)]);
+    const release = await lock.acquire([keyLock(key)]);
     try {
       for (let tries = 1; ; tries++) {
         const record = catalogue.record(key);

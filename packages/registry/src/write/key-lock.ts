@@ -5,9 +5,14 @@ interface Holding {
   waiters: (() => void)[] | undefined;
 }
 
+/** A power of two: far more than keys are held at a time. */
+const BUCKETS = 1 << 18;
+
 /** Lets writes that touch the same keys follow one another; writes that share none never wait. */
 export class KeyLock {
-  readonly #held = new Map<LockKey, Holding>();
+  readonly #holdings = new Set<Holding>();
+  /** How many held keys fall into each bucket: where none does, a key is free, and that is nearly always all there is to see. */
+  readonly #held = new Uint32Array(BUCKETS);
 
   /** Takes all keys at once, so that two takers can never wait for each other. */
   async acquire(keys: readonly LockKey[]): Promise<() => void> {
@@ -20,16 +25,17 @@ export class KeyLock {
 
   /** Takes all keys, or none and returns undefined. A key may be given twice. */
   tryAcquire(keys: readonly LockKey[]): (() => void) | undefined {
-    for (const key of keys) if (this.#held.has(key)) return undefined;
+    for (const key of keys) if (this.#holderOf(key)) return undefined;
     const holding: Holding = { keys, waiters: undefined };
-    for (const key of keys) this.#held.set(key, holding);
+    this.#holdings.add(holding);
+    for (const key of keys) this.#count(key, 1);
     return () => this.#release(holding);
   }
 
   /** Resolves when one that is held is released; at once when none is. */
   async freed(keys: readonly LockKey[]): Promise<void> {
     for (const key of keys) {
-      const holding = this.#held.get(key);
+      const holding = this.#holderOf(key);
       if (!holding) continue;
       return new Promise((resolve) => {
         holding.waiters ??= [];
@@ -38,8 +44,20 @@ export class KeyLock {
     }
   }
 
+  #holderOf(key: LockKey): Holding | undefined {
+    if (this.#held[key & (BUCKETS - 1)] === 0) return undefined;
+    for (const holding of this.#holdings) if (holding.keys.includes(key)) return holding;
+    return undefined;
+  }
+
+  #count(key: LockKey, by: 1 | -1): void {
+    const bucket = key & (BUCKETS - 1);
+    this.#held[bucket] = (this.#held[bucket] ?? 0) + by;
+  }
+
   #release(holding: Holding): void {
-    for (const key of holding.keys) this.#held.delete(key);
+    this.#holdings.delete(holding);
+    for (const key of holding.keys) this.#count(key, -1);
     if (holding.waiters) for (const wake of holding.waiters) wake();
   }
 }

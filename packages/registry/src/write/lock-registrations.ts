@@ -1,6 +1,6 @@
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { KeyLock } from './key-lock.ts';
-import { idLock, type LockKey } from './lock-keys.ts';
+import { keyLock, type LockKey } from './lock-keys.ts';
 import type { ValidItem } from './registration-plan.ts';
 
 /** Takes the names and places of all of them, and the names of those who hold these places and may be superseded. No promise where nobody has to wait. */
@@ -35,10 +35,10 @@ function keysOf(
   const keys: LockKey[] = [];
   for (const item of items) {
     const { key, place, registration } = item;
-    keys.push(idLock(key), place);
+    keys.push(keyLock(key), place);
     const { service, address, port } = registration;
     item.occupant = catalogue.occupant(service, address, port);
-    if (item.occupant !== undefined && item.occupant !== key) keys.push(idLock(item.occupant));
+    if (item.occupant !== undefined && item.occupant !== key) keys.push(keyLock(item.occupant));
   }
   return keys;
 }

@@ -3,6 +3,7 @@ import type { Catalogue } from '../catalogue/catalogue.ts';
 import { namespaceKey } from '../codec/keys.ts';
 import { encodeValue } from '../codec/stored-value.ts';
 import type { KeyLock } from './key-lock.ts';
+import { keyLock } from './lock-keys.ts';
 
 const NAME = /^[A-Za-z0-9](?:[A-Za-z0-9._@:-]{0,126}[A-Za-z0-9])?$/;
 
@@ -36,7 +37,7 @@ export function createNamespaces({
   /** Writes one key; nothing happens when it is already so. */
   async function write(name: string, value: string | null): Promise<void> {
     const key = namespaceKey(name);
-    const release = await lock.acquire([key]);
+    const release = await lock.acquire([keyLock(key)]);
     try {
       const present = catalogue.namespaceRevision(name);
       if ((present !== 0) === (value !== null)) return;
