@@ -33,6 +33,12 @@ export function createRegistryMetrics(
   const gauge = (name: string, help: string, ...labelNames: string[]) =>
     metrics.gauge({ name, help, labelNames });
   const registrations = counter('portolan_registrations_total', 'Registrations.', 'outcome');
+  const counted = {
+    created: registrations.labels('created'),
+    updated: registrations.labels('updated'),
+    unchanged: registrations.labels('unchanged'),
+    refused: registrations.labels('refused'),
+  };
   const heartbeats = counter('portolan_heartbeats_total', 'Heartbeats.', 'outcome');
   const renewed = heartbeats.labels('renewed');
   const unknown = heartbeats.labels('unknown');
@@ -92,7 +98,7 @@ export function createRegistryMetrics(
     for (const status of Object.keys(statuses)) instances.labels(status).set(statuses[status] ?? 0);
   });
   return {
-    registration: (outcome) => registrations.labels(outcome).inc(),
+    registration: (outcome) => counted[outcome].inc(),
     heartbeats: (outcome, count = 1) => (outcome === 'renewed' ? renewed : unknown).inc(count),
     removed: (reason) => removals.labels(reason).inc(),
     checkRun: (kind, outcome, durationMs) => {
