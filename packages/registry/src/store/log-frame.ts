@@ -64,8 +64,12 @@ export function writeRecord(
   entry: Entry | undefined,
 ): number {
   const keyAt = at + RECORD_HEAD_BYTES;
-  const keyBytes = target.write(key, keyAt);
-  const valueBytes = entry === undefined ? 0 : target.write(entry.value, keyAt + keyBytes);
+  const value = entry?.value ?? '';
+  const textBytes = target.write(key + value, keyAt);
+  // Where every character is a byte, as in most, the key ends where it has as many.
+  const isPlain = textBytes === key.length + value.length;
+  const keyBytes = isPlain ? key.length : Buffer.byteLength(key);
+  const valueBytes = textBytes - keyBytes;
   target.writeUInt16LE(entry === undefined ? 1 : 0, at + 4);
   target.writeUInt16LE(keyBytes, at + 6);
   target.writeUInt32LE(valueBytes, at + 8);
