@@ -144,6 +144,7 @@ export {
   isHostName,
   isIpv4Mapped,
   parseIp,
+  parseIpv4Value,
   unmapIp,
 } from './network/ip-address.ts';
 export { type Admission, NO_ADMISSION, type RequestClass } from './ports/admission.ts';

@@ -21,6 +21,8 @@ interface LoadingService {
   records: InstanceRecord[];
   /** Whether some of `records` were replaced since they were taken. */
   outdated: boolean;
+  /** Whether two of `records` may claim one place. */
+  contested: boolean;
 }
 
 /**
@@ -110,6 +112,10 @@ export class CatalogueLoader {
     );
     records.set(key, record);
     service.records.push(record);
+    // Now, while the record is at hand: at the end it would have to be fetched again.
+    const { places } = service.state;
+    if (places.at(record.place).length > 0) service.contested = true;
+    else places.add(record.place, key);
   }
 
   #takeStatus(key: string, entry: Entry): void {
@@ -143,20 +149,21 @@ export class CatalogueLoader {
     if (state.exclusive)
       service.records = service.records.map((each) => this.#remake(this.#newest(each)));
     else if (service.outdated) service.records = service.records.map((each) => this.#newest(each));
+    state.load(service.contested ? this.#settled(service, displaced) : service.records, revision);
+    service.records = [];
+  }
+
+  /** Those of its records that may be shown: one at each place. */
+  #settled({ state, records }: LoadingService, displaced: string[]): InstanceRecord[] {
     const { hidden } = this.#state;
-    const hiddenBefore = hidden.size;
-    for (const record of service.records) {
+    for (const record of records) state.places.remove(record.place, record.key);
+    for (const record of records) {
       const loser = this.#settle(state, record);
       if (!loser) continue;
       hidden.add(loser.key);
       displaced.push(loser.key);
     }
-    const shown =
-      hidden.size === hiddenBefore
-        ? service.records
-        : service.records.filter(({ key }) => !hidden.has(key));
-    state.load(shown, revision);
-    service.records = [];
+    return records.filter(({ key }) => !hidden.has(key));
   }
 
   /** Gives a record its place, and gives back who may not stand there: another, or itself. */
@@ -199,7 +206,12 @@ export class CatalogueLoader {
     const called = group === DEFAULT_GROUP ? name : `${group}/${name}`;
     const present = byName.get(called);
     if (present) return present;
-    const service = { state: this.#state.serviceOf(key), records: [], outdated: false };
+    const service = {
+      state: this.#state.serviceOf(key),
+      records: [],
+      outdated: false,
+      contested: false,
+    };
     byName.set(called, service);
     this.#services.push(service);
     return service;

@@ -18,6 +18,7 @@ import { KeyMap } from '../keys/key-map.ts';
 import { DocumentShelf } from './document-shelf.ts';
 import type { InstanceRecord } from './instance-record.ts';
 import { PlaceTable, placeHash } from './place-index.ts';
+import { toHost } from './record-host.ts';
 import { ShapeBook } from './registration-shape.ts';
 import { ServiceState } from './service-state.ts';
 
@@ -75,9 +76,9 @@ export class CatalogueState {
 
   /** `namespace/id` of the instance at an address of a service. */
   occupant(state: ServiceState, address: string, port: number): string | undefined {
-    for (const key of state.places.at(placeHash(address, port))) {
-      const record = this.records.get(key);
-      if (record?.address === address && record.port === port) return key;
+    const host = toHost(address);
+    for (const key of state.places.at(placeHash(host, port))) {
+      if (this.records.get(key)?.standsAt(state.key, host, port)) return key;
     }
     return undefined;
   }

@@ -1,7 +1,8 @@
-import type { CatalogueUpdate, Change, Registration } from '@portolan/core';
-import { NO_LOGGER } from '@portolan/core';
+import type { CatalogueUpdate, Change, Registration, ServiceKey } from '@portolan/core';
+import { NO_LOGGER, serviceId } from '@portolan/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { hashText } from '../codec/hash-text.ts';
 import { encodeRegistration } from '../codec/registration-codec.ts';
 import { encodeIntent, encodeStatus } from '../codec/status-codec.ts';
 import { Catalogue } from './catalogue.ts';
@@ -144,6 +145,26 @@ describe('catalogue', () => {
     catalogue.apply([instance('i2', 2, { port: 80 })]);
     expect(displaced).toEqual(['instance/default/i1']);
     expect(catalogue.occupant(WEB, '10.0.0.1', 80)).toBe('instance/default/i2');
+  });
+
+  it('tells the places of services apart whose names hash alike', () => {
+    const seen = new Map<number, ServiceKey>();
+    let alike: { one: ServiceKey; other: ServiceKey } | undefined;
+    for (let at = 0; !alike; at++) {
+      const other = { ...WEB, name: `s${at}` };
+      const hash = hashText(serviceId(other));
+      const one = seen.get(hash);
+      if (one) alike = { one, other };
+      seen.set(hash, other);
+    }
+    const { one, other } = alike;
+    const { catalogue, displaced } = aCatalogue();
+    catalogue.apply([instance('i1', 1, { service: one, port: 80 })]);
+    expect(catalogue.occupant(other, '10.0.0.1', 80)).toBeUndefined();
+    catalogue.apply([instance('i2', 2, { service: other, port: 80 })]);
+    expect(catalogue.occupant(one, '10.0.0.1', 80)).toBe('instance/default/i1');
+    expect(catalogue.occupant(other, '10.0.0.1', 80)).toBe('instance/default/i2');
+    expect(displaced).toEqual([]);
   });
 
   it('takes labels from the network that are called as an object calls its own', () => {

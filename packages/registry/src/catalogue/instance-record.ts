@@ -17,6 +17,7 @@ import { idOf } from '../codec/keys.ts';
 import type { RegistrationShape } from '../codec/registration-codec.ts';
 import type { StoredStatus } from '../codec/status-codec.ts';
 import { placeHash } from './place-index.ts';
+import { type RecordHost, toAddress, toHost } from './record-host.ts';
 import type { SharedShape } from './registration-shape.ts';
 
 /** What a commit batch did to one instance. */
@@ -63,9 +64,11 @@ export const NO_LEASE = -1;
 export class InstanceRecord {
   readonly key: string;
   readonly service: ServiceKey;
-  readonly address: string;
+  readonly #host: RecordHost;
   readonly port: number;
-  readonly registeredAtMs: number;
+  /** Whole seconds and the rest: small integers are no objects, milliseconds of today are. */
+  readonly #registeredAtS: number;
+  readonly #registeredRestMs: number;
   readonly condition: Condition | undefined;
   readonly shape: SharedShape;
   readonly status: Status;
@@ -86,9 +89,10 @@ export class InstanceRecord {
     const { condition, shape, stored, intent, exclusive } = parts;
     this.key = parts.key;
     this.service = parts.service;
-    this.address = parts.address;
+    this.#host = toHost(parts.address);
     this.port = parts.port;
-    this.registeredAtMs = parts.registeredAtMs;
+    this.#registeredAtS = Math.floor(parts.registeredAtMs / 1_000);
+    this.#registeredRestMs = parts.registeredAtMs - this.#registeredAtS * 1_000;
     this.condition = condition;
     this.shape = shape;
     this.status = stored?.status ?? worstStatus([shape.firstStatus, conditionStatus(condition)]);
@@ -112,6 +116,14 @@ export class InstanceRecord {
     );
   }
 
+  get address(): string {
+    return toAddress(this.#host);
+  }
+
+  get registeredAtMs(): number {
+    return this.#registeredAtS * 1_000 + this.#registeredRestMs;
+  }
+
   get lease(): LeaseSpec | undefined {
     return this.shape.lease;
   }
@@ -131,12 +143,16 @@ export class InstanceRecord {
 
   /** Whether its address is a host name. */
   get isNamed(): boolean {
-    return isHostName(this.address);
+    return typeof this.#host === 'string' && isHostName(this.#host);
   }
 
   /** Hash of address and port. */
   get place(): number {
-    return placeHash(this.address, this.port);
+    return placeHash(this.#host, this.port);
+  }
+
+  standsAt(service: ServiceKey, host: RecordHost, port: number): boolean {
+    return this.#host === host && this.port === port && this.service === service;
   }
 
   /** Made at each call, unless somebody holds what `hold` gave. */

@@ -1,12 +1,13 @@
-import { hashText, mix } from '../codec/hash-text.ts';
+import { HASH_SEED, hashText, mix } from '../codec/hash-text.ts';
+import type { RecordHost } from './record-host.ts';
 
 const NONE = -1;
 const FIRST_ENTRIES = 256;
 const NO_KEYS: readonly string[] = [];
 
 /** A hash of an address and a port: what `PlaceIndex` finds candidates by. */
-export function placeHash(address: string, port: number): number {
-  return mix(hashText(address), port);
+export function placeHash(host: RecordHost, port: number): number {
+  return mix(typeof host === 'number' ? mix(HASH_SEED, host) : hashText(host), port);
 }
 
 /**
