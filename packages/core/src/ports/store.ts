@@ -5,10 +5,18 @@ export interface Entry {
   readonly value: string;
   readonly createRevision: Revision;
   readonly modifyRevision: Revision;
+  /** What its writer gave with the value. A store may hand it to watchers in the same process; it never stores it. */
+  readonly known?: unknown;
 }
 
 export type Op =
-  | { readonly type: 'put'; readonly key: string; readonly value: string }
+  | {
+      readonly type: 'put';
+      readonly key: string;
+      readonly value: string;
+      /** What the value says, for a watcher that would otherwise have to read it. */
+      readonly known?: unknown;
+    }
   | { readonly type: 'delete'; readonly key: string };
 
 /** Holds when the key's modify revision equals `modifyRevision`; 0 means "does not exist". */

@@ -8,7 +8,7 @@ import {
   type Revision,
 } from '@portolan/core';
 import { isInstanceKey, parseStoreKey, type StoreKey } from '../codec/keys.ts';
-import { decodeParts } from '../codec/registration-codec.ts';
+import { decodeParts, WrittenRegistration } from '../codec/registration-codec.ts';
 import {
   decodeIntent,
   decodeProtection,
@@ -199,7 +199,7 @@ export class ChangeApplier {
     let after: InstanceRecord;
     let state: ServiceState;
     try {
-      const facts = entry ? this.#factsOf(key, entry.value) : (before as InstanceRecord);
+      const facts = entry ? this.#factsOf(entry) : (before as InstanceRecord);
       state = this.#state.serviceOf(facts.service);
       after = this.#nextRecord(key, before, touch, facts, state);
     } catch (error) {
@@ -274,8 +274,9 @@ export class ChangeApplier {
   }
 
   /** Holds the shape for the record that is made with it. */
-  #factsOf(key: string, value: string) {
-    const { service, address, port, registeredAtMs, condition, shape } = decodeParts(key, value);
+  #factsOf({ key, value, known }: Entry) {
+    const parts = known instanceof WrittenRegistration ? known : decodeParts(key, value);
+    const { service, address, port, registeredAtMs, condition, shape } = parts;
     return {
       service,
       address,

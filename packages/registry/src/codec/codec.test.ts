@@ -2,7 +2,13 @@ import type { Registration } from '@portolan/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { refKey } from './keys.ts';
-import { decodeParts, decodeShape, encodeRegistration } from './registration-codec.ts';
+import {
+  decodeParts,
+  decodeShape,
+  encodeRegistration,
+  encodeShape,
+  WrittenRegistration,
+} from './registration-codec.ts';
 import { decodeIntent, decodeProtection, decodeStatus, encodeStatus } from './status-codec.ts';
 import { DamagedValue } from './stored-value.ts';
 
@@ -43,6 +49,35 @@ function withoutId({ id, ...rest }: Registration) {
 }
 
 describe('stored values', () => {
+  it('are handed on as they would be read', () => {
+    const name = fc.oneof(fc.constantFrom('web', 'a.b'), fc.string());
+    const made = fc.record({
+      name,
+      group: fc.oneof(fc.constant('default'), name),
+      address: fc.oneof(fc.constantFrom('10.0.0.1', '::1', 'users.internal'), fc.string()),
+      port: fc.nat(65_535),
+      registeredAtMs: fc.nat(),
+      tags: fc.array(fc.string()),
+      condition: fc.option(
+        fc.record({ state: fc.constantFrom('draining', 'starting'), reason: fc.string() }),
+        { nil: undefined },
+      ),
+    });
+    fc.assert(
+      fc.property(made, ({ name, group, condition, ...rest }) => {
+        const service = { namespace: 'default', group, name };
+        const written: Registration = {
+          ...registration,
+          ...rest,
+          service,
+          ...(condition === undefined ? {} : { condition: condition as never }),
+        };
+        const handed = new WrittenRegistration(written, encodeShape(written));
+        expect(decodeParts(KEY, encodeRegistration(written))).toEqual({ ...handed });
+      }),
+    );
+  });
+
   it('come back as they went in', () => {
     const back = decoded(encodeRegistration(registration));
     expect(JSON.stringify(back.metadata)).toBe('{"__proto__":"x"}');

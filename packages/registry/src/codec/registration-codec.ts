@@ -55,6 +55,26 @@ export interface RegistrationParts
   readonly shape: string;
 }
 
+/** What `decodeParts` would make of a registration that was just encoded, without reading it. */
+export class WrittenRegistration implements RegistrationParts {
+  readonly service: ServiceKey;
+  readonly address: string;
+  readonly port: number;
+  readonly registeredAtMs: number;
+  readonly condition: Condition | undefined;
+  readonly shape: string;
+
+  /** `shape` of `encodeShape`. */
+  constructor({ service, address, port, registeredAtMs, condition }: Registration, shape: string) {
+    this.service = service;
+    this.address = address;
+    this.port = port;
+    this.registeredAtMs = registeredAtMs;
+    this.condition = condition;
+    this.shape = shape;
+  }
+}
+
 /** `shape` is what `encodeShape` gave of the same registration, or of one that says the same. */
 export function encodeRegistration(
   registration: Registration,

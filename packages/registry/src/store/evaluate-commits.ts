@@ -65,6 +65,7 @@ export function evaluateCommits(
         value: op.value,
         createRevision: present?.createRevision ?? newest,
         modifyRevision: newest,
+        known: op.known,
       };
       finalEntries.set(op.key, entry);
       changes.push({ key: op.key, revision: newest, entry });

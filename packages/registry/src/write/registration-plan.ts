@@ -14,7 +14,11 @@ import { InstanceRecord } from '../catalogue/instance-record.ts';
 import { recordGuards, statusGuard } from '../catalogue/record-guards.ts';
 import { shapeOf } from '../catalogue/registration-shape.ts';
 import { fromRefKey, statusKey } from '../codec/keys.ts';
-import { encodeRegistration, encodeShape } from '../codec/registration-codec.ts';
+import {
+  encodeRegistration,
+  encodeShape,
+  WrittenRegistration,
+} from '../codec/registration-codec.ts';
 import { declareExclusive, hasToDeclare } from '../exclusive/declare-exclusive.ts';
 import { isSamePlace, isSameRegistration, isSameShape, keepsHealth } from './same-registration.ts';
 
@@ -111,7 +115,13 @@ export class RegistrationWrite {
       });
     }
     if (exclusive) declareExclusive(given.service, catalogue, this.ops, this.guards);
-    this.ops.push({ type: 'put', key, value: this.#encode(registration) });
+    const shape = this.#encodeShape(registration);
+    this.ops.push({
+      type: 'put',
+      key,
+      value: encodeRegistration(registration, shape),
+      known: new WrittenRegistration(registration, shape),
+    });
     const known = record?.registrationRevision ?? catalogue.damaged.get(key) ?? 0;
     this.guards.push({ key, modifyRevision: known });
     if (record && !keepsHealth(record, record.shape, given)) {
@@ -151,11 +161,11 @@ export class RegistrationWrite {
   }
 
   /** Neighbours in a batch mostly say the same, which is then written once. */
-  #encode(registration: Registration): string {
+  #encodeShape(registration: Registration): string {
     if (!this.#encoded || !isSameShape(this.#encoded.of, registration)) {
       this.#encoded = { of: registration, shape: encodeShape(registration) };
     }
-    return encodeRegistration(registration, this.#encoded.shape);
+    return this.#encoded.shape;
   }
 
   #replace(key: string): void {
