@@ -13,12 +13,15 @@ import type { CatalogueState } from './catalogue-state.ts';
 import { type ChangeApplier, newBatch } from './change-applier.ts';
 import type { InstanceRecord } from './instance-record.ts';
 import { makeRecord, reportDamage, takesOver } from './make-record.ts';
+import type { SharedShape } from './registration-shape.ts';
 import type { ServiceState } from './service-state.ts';
 
 /** A service while it is loaded. */
 interface LoadingService {
   readonly state: ServiceState;
   records: InstanceRecord[];
+  /** Of the last one taken: instances of a service look alike. */
+  shape: SharedShape | undefined;
   /** Whether some of `records` were replaced since they were taken. */
   outdated: boolean;
   /** Whether two of `records` may claim one place. */
@@ -96,8 +99,7 @@ export class CatalogueLoader {
       port,
       registeredAtMs,
       condition,
-      // Instances of a service look alike.
-      shape: shapes.hold(shape, service.records.at(-1)?.shape),
+      shape: shapes.hold(shape, service.shape),
       createRevision: entry.createRevision,
       registrationRevision: entry.modifyRevision,
     };
@@ -111,6 +113,7 @@ export class CatalogueLoader {
       early?.modifyRevision ?? 0,
     );
     records.set(key, record);
+    service.shape = facts.shape;
     service.records.push(record);
     // Now, while the record is at hand: at the end it would have to be fetched again.
     const { places } = service.state;
@@ -206,9 +209,10 @@ export class CatalogueLoader {
     const called = group === DEFAULT_GROUP ? name : `${group}/${name}`;
     const present = byName.get(called);
     if (present) return present;
-    const service = {
+    const service: LoadingService = {
       state: this.#state.serviceOf(key),
       records: [],
+      shape: undefined,
       outdated: false,
       contested: false,
     };
