@@ -163,6 +163,23 @@ describe('health reconciler', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('judges as one loss what expires together, however many that are', async () => {
+    const COUNT = 5_000;
+    const { registry, clock } = await aRegistry({}, new MemoryStore(), () => Promise.resolve());
+    for (let from = 0; from < COUNT; from += 1_000) {
+      const batch = Array.from({ length: 1_000 }, (_, at) => anInstance(from + at));
+      await registry.registerBatch(batch, CALLER);
+    }
+    const { revision } = registry;
+    await clock.advance(10_100);
+    for (let turn = 0; turn < 1_000; turn++) await settle();
+    expect(registry.view(SERVICE)?.protection).toMatchObject({ kept: COUNT });
+    const types = new Set(registry.events.since(revision)?.map(({ type }) => type));
+    expect(types).not.toContain('instance-deregistered');
+    await registry.close();
+    expect(clock.pending).toBe(0);
+  });
+
   it('loses no transition while the store refuses, and changes nothing in memory until it is written', async () => {
     const { registry, clock, store } = await aRegistry();
     await registry.register(anInstance(1), CALLER);

@@ -163,6 +163,8 @@ class Reconciler implements HealthReconciler {
     // Everything marked in this turn of the event loop is judged together.
     await Promise.resolve();
     for (let attempt = 0; this.#wanted && !this.#closed; ) {
+      // Judged as one loss with those that follow; the last of them wakes it again.
+      if (this.#deps.leases.isExpiring) break;
       this.#wanted = false;
       const waiters = this.#waiters.splice(0);
       const keys = this.#dirty;
