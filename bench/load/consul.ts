@@ -6,6 +6,7 @@
  */
 
 import { Agent, get } from 'node:http';
+import { LatencyHistogram } from 'portolan/bench';
 import { requestBytes, runLoad } from './support/http-load.ts';
 import { figures, option, progress, type Row, report } from './support/report.ts';
 import { startServer } from './support/server-process.ts';
@@ -139,9 +140,9 @@ try {
     indexes = await Promise.all(waiting);
   }
   agent.destroy();
-  delays.sort((a, b) => a - b);
-  const share = (part: number): string =>
-    (delays[Math.min(delays.length - 1, Math.floor(delays.length * part))] ?? 0).toFixed(1);
+  const latency = new LatencyHistogram();
+  for (const delayMs of delays) latency.record(delayMs);
+  const share = (part: number): string => latency.percentileMs(part).toFixed(1);
   rows.push({
     work: `one change → all ${thousands(watchers)} blocking queries of the service`,
     figure: `p50 ${share(0.5)} ms, p99 ${share(0.99)} ms`,

@@ -1,16 +1,20 @@
 /**
  * An instance killed under a steady load, and a hundred thousand leases that run out together.
  *
- *   node bench/load/failover.ts [--rate 2000] [--leases 100000]
+ *   node bench/load/failover.ts [--rate 2000] [--leases 100000] [--watchers 200]
+ *
+ * While they run out, each of the `--watchers` follows a service of its own, and one more the whole catalogue.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { type EventStream, openEventStream } from './support/event-streams.ts';
 import { requestBytes, runLoad } from './support/http-load.ts';
 import { figures, option, progress, type Row, report } from './support/report.ts';
 import { startServer } from './support/server-process.ts';
 
 const rate = option('rate', 2_000);
 const leases = option('leases', 100_000);
+const watchers = option('watchers', 200);
 const UPSTREAM = `
 const name = process.argv[1];
 require('node:http').createServer((_, s) => { s.setHeader('content-length', name.length); s.end(name); })
@@ -18,6 +22,7 @@ require('node:http').createServer((_, s) => { s.setHeader('content-length', name
 
 const rows: Row[] = [];
 const server = await startServer();
+const streams: EventStream[] = [];
 const host = new URL(server.control).host;
 const upstreams = ['a', 'b', 'c'].map((name) =>
   spawn(process.execPath, ['-e', UPSTREAM, name], { stdio: ['ignore', 'pipe', 'inherit'] }),
@@ -97,7 +102,35 @@ try {
             ids: ids.slice(batch * 10_000, (batch + 1) * 10_000),
           }),
   });
-  await new Promise((resolve) => setTimeout(resolve, (ttl - 2) * 1000));
+  const heardMs = performance.now();
+  const services = Math.ceil(leases / 3);
+  let watched = 0;
+  let mirrored = 0;
+  let firstMs = Number.NaN;
+  let lastSeenMs = Number.NaN;
+  for (let at = 0; at < watchers; at++) {
+    const service = `storm-${Math.floor((at * services) / watchers)}`;
+    const url = `${server.control}/api/v1/services/${service}/instances?watch=true`;
+    streams.push(await openEventStream(url, (type) => (watched += type === 'view' ? 1 : 0)));
+  }
+  let isReady = (): void => undefined;
+  const ready = new Promise<void>((resolve) => {
+    isReady = resolve;
+  });
+  const mirror = await openEventStream(`${server.control}/api/v1/watch`, (type, data) => {
+    if (type === 'ready') isReady();
+    else if (type === 'view' && data.includes('"storm-')) {
+      mirrored += 1;
+      lastSeenMs = performance.now();
+      if (mirrored === 1) firstMs = lastSeenMs;
+    }
+  });
+  streams.push(mirror);
+  await ready;
+  const waitMs = heardMs + (ttl - 2) * 1000 - performance.now();
+  await new Promise((resolve) => setTimeout(resolve, waitMs));
+  watched = 0;
+  mirrored = 0;
   progress('writing while they expire');
   const writes = await runLoad({
     origin: server.control,
@@ -106,7 +139,8 @@ try {
     durationMs: 20_000,
     next: (n) =>
       requestBytes('POST', '/register', host, {
-        service: 'during-the-storm',
+        // Spread: the views of one growing service would be most of what its watchers cost.
+        service: `during-${n % 100}`,
         id: `d-${n}`,
         address: `172.16.${(n >> 8) & 255}.${n & 255}`,
         port: 80,
@@ -122,7 +156,15 @@ try {
     target: 'writes keep p99 < 50 ms',
     met: writes.errors === 0 && writes.p99Ms < 50,
   });
+  const thousands = (count: number): string => count.toLocaleString('en');
+  rows.push({
+    work: `who watches meanwhile: ${watchers} a service of 3 instances each, one the whole catalogue`,
+    figure: `${watched} views to the ${watchers}; ${thousands(mirrored)} views of ${thousands(services)} services to the one, the last ${((lastSeenMs - firstMs) / 1000).toFixed(1)} s after the first`,
+    target: `coalesced: fewer than the ${thousands(leases)} removals`,
+    met: watched <= 2 * watchers && mirrored < leases / 2,
+  });
 } finally {
+  for (const stream of streams) stream.close();
   for (const child of upstreams) child.kill('SIGKILL');
   await server.dispose();
 }

@@ -1,17 +1,19 @@
 /**
  * One change to all watchers of a service, and register → first routed request.
  *
- *   node bench/load/watch.ts [--watchers 1000] [--changes 50]
+ *   node bench/load/watch.ts [--watchers 1000] [--changes 50] [--services 1000]
  */
 
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect, type Socket } from 'node:net';
+import { LatencyHistogram } from 'portolan/bench';
 import { option, progress, type Row, report } from './support/report.ts';
 import { startServer } from './support/server-process.ts';
 
 const watchers = option('watchers', 1_000);
 const changes = option('changes', 50);
+const services = option('services', 1_000);
 const rows: Row[] = [];
 const server = await startServer();
 const control = new URL(server.control);
@@ -34,9 +36,8 @@ async function put(service: string, id: string, port: number, version: string): 
   return body.revision;
 }
 
-const sorted = (values: number[]): number[] => values.sort((a, b) => a - b);
-const share = (values: number[], part: number): number =>
-  sorted(values)[Math.min(values.length - 1, Math.floor(values.length * part))] ?? Number.NaN;
+const ms = (latency: LatencyHistogram, share: number): string =>
+  latency.percentileMs(share).toFixed(1);
 
 try {
   await put('watched', 'w', 9, 'v0');
@@ -74,7 +75,7 @@ try {
   );
   await new Promise((resolve) => setTimeout(resolve, 500));
 
-  const delays: number[] = [];
+  const delays = new LatencyHistogram();
   let missed = 0;
   for (let change = 1; change <= changes; change++) {
     progress(`change ${change} of ${changes}`);
@@ -87,13 +88,13 @@ try {
     }
     const arrived = seen.get(String(revision)) ?? [];
     missed += watchers - arrived.length;
-    delays.push(...arrived.map((atMs) => atMs - startMs));
+    for (const atMs of arrived) delays.record(atMs - startMs);
   }
   rows.push({
     work: `one change → all of ${watchers.toLocaleString('en')} watchers of that service`,
-    figure: `p50 ${share(delays, 0.5).toFixed(1)} ms, p99 ${share(delays, 0.99).toFixed(1)} ms from the request; ${missed} missed`,
+    figure: `p50 ${ms(delays, 0.5)} ms, p99 ${ms(delays, 0.99)} ms from the request; ${missed} missed`,
     target: 'p99 < 50 ms',
-    met: share(delays, 0.99) < 50 && missed === 0,
+    met: delays.percentileMs(0.99) < 50 && missed === 0,
   });
   woken = 0;
   for (let change = 1; change <= changes; change++) await put('elsewhere', 'e', 9, `v${change}`);
@@ -109,25 +110,27 @@ try {
   const upstream = createServer((_, reply) => reply.end('ok'));
   await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve));
   const { port } = upstream.address() as AddressInfo;
-  const routed: number[] = [];
-  for (let at = 0; at < 100; at++) {
-    progress(`register → routed ${at + 1} of 100`);
+  const routed = new LatencyHistogram();
+  let refused = 0;
+  for (let at = 0; at < services; at++) {
+    if (at % 100 === 0) progress(`register → routed ${at} of ${services}`);
     await put(`fresh-${at}`, `fresh-${at}`, port, 'v1');
     const acknowledgedMs = performance.now();
     for (;;) {
       const answer = await fetch(`${server.gateway}/fresh-${at}/`);
       await answer.arrayBuffer();
       if (answer.status === 200) break;
+      refused += 1;
     }
-    routed.push(performance.now() - acknowledgedMs);
+    routed.record(performance.now() - acknowledgedMs);
   }
   upstream.closeAllConnections();
   upstream.close();
   rows.push({
     work: 'registration acknowledged → first request answered through the gateway',
-    figure: `p50 ${share(routed, 0.5).toFixed(1)} ms, p99 ${share(routed, 0.99).toFixed(1)} ms (the request itself included)`,
+    figure: `p50 ${ms(routed, 0.5)} ms, p99 ${ms(routed, 0.99)} ms, longest ${routed.maxMs.toFixed(1)} ms of ${services.toLocaleString('en')} (the request itself included); ${refused} answered with an error before`,
     target: 'p99 < 10 ms',
-    met: share(routed, 0.99) < 10,
+    met: routed.percentileMs(0.99) < 10 && refused === 0,
   });
 } finally {
   await server.dispose();

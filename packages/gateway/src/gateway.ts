@@ -185,7 +185,10 @@ export function createGateway(options: GatewayOptions, deps: GatewayDeps): Gatew
     }
     zeroConfig.retire(service);
     zeroConfigRoutes.delete(serviceId(service));
-    upstreams.get(service)?.apply(view);
+    const upstream = upstreams.get(service);
+    // Of thousands of services that go together hardly one was ever asked for.
+    if (!upstream) return;
+    upstream.apply(view);
     upstreams.retainClustersOf(service, new Set([...usedByRoutes, ...keptClusters()]));
   }
 

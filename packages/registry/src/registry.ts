@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type AddressPolicy,
   type Clock,
@@ -54,6 +55,8 @@ export interface RegistryDeps {
   readonly addressPolicy: AddressPolicy;
   /** Why the port cannot be reached; undefined when it accepts. Absent: `preflight` is not asked for. */
   readonly preflight?: (address: string, port: number) => Promise<string | undefined>;
+  /** Gives the event loop its turn in the middle of much work; absent: `setImmediate`. */
+  readonly nextTurn?: () => Promise<void>;
 }
 
 /** The registry of this process, and what only its composition root does with it. */
@@ -119,6 +122,7 @@ export async function createRegistry(
     random,
     logger,
     metrics,
+    nextTurn: deps.nextTurn ?? nextTurn,
   });
   const exclusive = new ExclusiveController({ catalogue, store, clock, random, logger, metrics });
   /** Whether it counted as lost until now. */

@@ -46,6 +46,7 @@ async function aWorld({
     metrics: NO_METRICS,
     probes: [probe],
     addressPolicy: createAddressPolicy({ allowLoopback: true, ownEndpoints: [] }),
+    nextTurn: () => Promise.resolve(),
     preflight: async (_address, port) => (sick.has(port) ? 'connection refused' : undefined),
   });
   return { registry, clock, store, sick };

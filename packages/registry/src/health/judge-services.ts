@@ -5,6 +5,7 @@ import type { ProtectionOptions } from '../options/registry-options.ts';
 import { onLosses, onReturns, onTime } from '../protection/mass-loss.ts';
 import type { ServiceHealth } from './service-health.ts';
 import { type HealthFacts, isLost } from './transition.ts';
+import type { WorkSlices } from './work-slices.ts';
 
 export interface ServiceVerdict {
   /** What to write, and whether a lost one is kept. */
@@ -14,18 +15,21 @@ export interface ServiceVerdict {
 }
 
 /** The keys of instances by service; what is not in the catalogue is left out. */
-export function byService(
+export async function byService(
   keys: Iterable<string>,
   { catalogue }: Pick<HealthFacts, 'catalogue'>,
-): Map<string, InstanceRecord[]> {
-  const groups = new Map<string, InstanceRecord[]>();
+  slices: WorkSlices,
+): Promise<Map<string, string[]>> {
+  const groups = new Map<string, string[]>();
   for (const key of keys) {
+    const pause = slices.did(1);
+    if (pause) await pause;
     const record = catalogue.record(key);
     if (!record) continue;
     const id = serviceId(record.service);
     const group = groups.get(id);
-    if (group) group.push(record);
-    else groups.set(id, [record]);
+    if (group) group.push(key);
+    else groups.set(id, [key]);
   }
   return groups;
 }

@@ -15,7 +15,11 @@ import { createRegistry } from '../registry.ts';
 const SERVICE = { namespace: 'default', group: 'default', name: 'web' };
 const CALLER = { trusted: false };
 
-async function aRegistry(options: RegistryOptionsInput = {}, store = new MemoryStore()) {
+async function aRegistry(
+  options: RegistryOptionsInput = {},
+  store = new MemoryStore(),
+  nextTurn?: () => Promise<void>,
+) {
   const clock = new TurnableClock();
   const sick = new Set<number>();
   const probe: HealthProbe = {
@@ -34,6 +38,7 @@ async function aRegistry(options: RegistryOptionsInput = {}, store = new MemoryS
     metrics: NO_METRICS,
     probes: [probe],
     addressPolicy: createAddressPolicy({ allowLoopback: true, ownEndpoints: [] }),
+    ...(nextTurn === undefined ? {} : { nextTurn }),
   });
   return { registry, clock, store, sick };
 }
@@ -109,6 +114,70 @@ describe('health reconciler', () => {
     expect(registry.view(SERVICE)?.instances.map((one) => one.id)).toEqual(['i0', 'i1']);
     expect(registry.view(SERVICE)?.protection).toBeUndefined();
     await registry.close();
+  });
+
+  it('gives up what it kept at its pace, however often somebody writes meanwhile', async () => {
+    const { registry, clock } = await aRegistry({ protection: { maxDurationMs: 5_000 } });
+    for (let at = 0; at < 10; at++) await registry.register(anInstance(at), CALLER);
+    await clock.advance(11_000);
+    expect(registry.view(SERVICE)?.protection).toMatchObject({ kept: 10 });
+    const service = { ...SERVICE, name: 'busy' };
+    for (let at = 100; at < 200; at++) {
+      await clock.advance(300);
+      await registry.register(anInstance(at, { service, lease: 'none' }), CALLER);
+    }
+    expect(registry.view(SERVICE)?.instances).toHaveLength(0);
+    await registry.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('lets others write, and be heard, between slices of a storm of expiries', async () => {
+    const COUNT = 12_000;
+    const late = Array.from({ length: 100 }, (_, at) => ref(COUNT - 1 - at));
+    const left: number[] = [];
+    const nextTurn = async (): Promise<void> => {
+      if (left.length > 0) return;
+      left.push(Number.NaN);
+      const service = { ...SERVICE, name: 'meanwhile' };
+      await registry.register(anInstance(COUNT, { service, lease: 'none' }), CALLER);
+      await registry.renewBatch(late);
+      left[0] = registry.services().reduce((sum, { instances }) => sum + instances, 0);
+    };
+    const { registry, clock } = await aRegistry({}, new MemoryStore(), nextTurn);
+    // Three a service: too few for mass-loss protection.
+    for (let from = 0; from < COUNT; from += 1_000) {
+      const batch = Array.from({ length: 1_000 }, (_, at) =>
+        anInstance(from + at, {
+          service: { ...SERVICE, name: `s${Math.floor((from + at) / 3)}` },
+        }),
+      );
+      const items = await registry.registerBatch(batch, CALLER);
+      expect(items.every(({ ok }) => ok)).toBe(true);
+    }
+    await clock.advance(10_100);
+    for (let turn = 0; turn < 1_000; turn++) await settle();
+    expect(left[0]).toBeGreaterThan(COUNT / 2);
+    expect(registry.services().reduce((sum, { instances }) => sum + instances, 0)).toBe(101);
+    for (const one of late) expect(registry.instance(one)).toBeDefined();
+    await registry.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  it('judges as one loss what expires together, however many that are', async () => {
+    const COUNT = 5_000;
+    const { registry, clock } = await aRegistry({}, new MemoryStore(), () => Promise.resolve());
+    for (let from = 0; from < COUNT; from += 1_000) {
+      const batch = Array.from({ length: 1_000 }, (_, at) => anInstance(from + at));
+      await registry.registerBatch(batch, CALLER);
+    }
+    const { revision } = registry;
+    await clock.advance(10_100);
+    for (let turn = 0; turn < 1_000; turn++) await settle();
+    expect(registry.view(SERVICE)?.protection).toMatchObject({ kept: COUNT });
+    const types = new Set(registry.events.since(revision)?.map(({ type }) => type));
+    expect(types).not.toContain('instance-deregistered');
+    await registry.close();
+    expect(clock.pending).toBe(0);
   });
 
   it('loses no transition while the store refuses, and changes nothing in memory until it is written', async () => {

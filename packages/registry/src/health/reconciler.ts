@@ -11,11 +11,11 @@ import {
 import type { InstanceRecord, RecordDelta } from '../catalogue/instance-record.ts';
 import { protectionKey } from '../codec/keys.ts';
 import { encodeProtection } from '../codec/status-codec.ts';
-import type { RegistryOptions } from '../options/registry-options.ts';
+import type { ProtectionOptions, RegistryOptions } from '../options/registry-options.ts';
 import { EVICTION_STEP_MS } from '../protection/mass-loss.ts';
 import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
 import type { KeyLock } from '../write/key-lock.ts';
-import { keyLock, placeLock } from '../write/lock-keys.ts';
+import { keyLock, type LockKey, placeLock } from '../write/lock-keys.ts';
 import { CommitBatch } from './commit-batch.ts';
 import { byService, judgeService } from './judge-services.ts';
 import { ServiceHealth } from './service-health.ts';
@@ -27,6 +27,7 @@ import {
   type Transition,
   toTransition,
 } from './transition.ts';
+import { WorkSlices } from './work-slices.ts';
 
 const STORE_BACKOFF = { baseMs: 200, maxMs: 10_000 };
 const CONFLICT_PAUSE_MS = 20;
@@ -42,6 +43,8 @@ export interface HealthReconcilerDeps extends HealthFacts {
   readonly metrics: RegistryMetrics;
   /** The writers': what is put back must not come into the way of who registers there now. */
   readonly lock: KeyLock;
+  /** Gives the event loop its turn. */
+  readonly nextTurn: () => Promise<void>;
 }
 
 /** Turns what leases and checks found out into commits: deletions and status changes, judged per service. */
@@ -69,6 +72,10 @@ interface Waiter {
 class Reconciler implements HealthReconciler {
   readonly #deps: HealthReconcilerDeps;
   readonly #services = new Map<string, ServiceHealth>();
+  /** Those of which something is kept or to be put back: looked at in every turn, the others when they are marked. */
+  readonly #attended = new Set<string>();
+  /** When all were looked at: what left the window since is forgotten then. */
+  #sweptMs = 0;
   /** At most one entry an instance: it cannot outgrow the catalogue. */
   #dirty = new Set<string>();
   readonly #displaced = new Set<string>();
@@ -77,7 +84,7 @@ class Reconciler implements HealthReconciler {
   #running: Promise<void> | undefined;
   #closed = false;
   #batch: CommitBatch | undefined;
-  #tick: TimerHandle | undefined;
+  #tick: { readonly timer: TimerHandle; readonly dueMs: number } | undefined;
   #pause: { readonly timer: TimerHandle; readonly end: () => void } | undefined;
 
   constructor(deps: HealthReconcilerDeps) {
@@ -121,7 +128,7 @@ class Reconciler implements HealthReconciler {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#tick?.cancel();
+    this.#tick?.timer.cancel();
     this.#pause?.timer.cancel();
     this.#pause?.end();
     this.#batch?.close();
@@ -135,6 +142,7 @@ class Reconciler implements HealthReconciler {
     if (health.state.mode !== 'normal') return;
     const nowMs = this.#deps.clock.now();
     health.state = { mode: 'protected', sinceMs: nowMs, lastChangeMs: nowMs };
+    this.#attended.add(id);
   }
 
   #health(id: string): ServiceHealth {
@@ -155,6 +163,8 @@ class Reconciler implements HealthReconciler {
     // Everything marked in this turn of the event loop is judged together.
     await Promise.resolve();
     for (let attempt = 0; this.#wanted && !this.#closed; ) {
+      // Judged as one loss with those that follow; the last of them wakes it again.
+      if (this.#deps.leases.isExpiring) break;
       this.#wanted = false;
       const waiters = this.#waiters.splice(0);
       const keys = this.#dirty;
@@ -185,35 +195,20 @@ class Reconciler implements HealthReconciler {
 
   /** Whether something lost against another write and has to be judged again. */
   async #turn(keys: ReadonlySet<string>): Promise<boolean> {
-    const { catalogue, clock, options } = this.#deps;
-    const { protection, transitions } = options();
-    const nowMs = clock.now();
-    const groups = byService(keys, this.#deps);
-    for (const id of this.#services.keys()) if (!groups.has(id)) groups.set(id, []);
+    const { protection, transitions } = this.#deps.options();
+    const slices = new WorkSlices(this.#deps.nextTurn);
+    const groups = await byService(keys, this.#deps, slices);
+    for (const id of this.#toLookAt(protection)) if (!groups.has(id)) groups.set(id, []);
     const batch = new CommitBatch(this.#deps, transitions.batchSize, (key) => this.#dirty.add(key));
     this.#batch = batch;
-    for (const [id, records] of groups) {
-      if (!protection.enabled && !this.#services.has(id) && records.length === 0) continue;
-      const health = this.#health(id);
-      const service = catalogue.service(id);
-      const verdict = judgeService(health, service, records, this.#deps, protection, nowMs);
-      if (verdict.entered > 0) this.#announce(id, verdict.entered);
-      for (const [key, keep] of verdict.keep) {
-        const full = batch.add(() => {
-          const record = catalogue.record(key);
-          if (!record || (!keep && this.#isUnjudged(record, health))) return undefined;
-          return toTransition(record, keep, this.#deps);
-        });
+    for (const [id, members] of groups) {
+      const pause = slices.did(1 + members.length);
+      if (pause) await pause;
+      if (this.#closed) return false;
+      for (const { make, locks } of this.#judge(id, members, protection)) {
+        const full = batch.add(make, locks);
         if (full) await full;
       }
-      for (const [key, record] of health.saved) {
-        if (catalogue.record(key)) continue;
-        const locks = [keyLock(key), placeLock(record.instance)];
-        const full = batch.add(() => restoration(record, catalogue), locks);
-        if (full) await full;
-      }
-      const full = batch.add(() => this.#protection(id, health));
-      if (full) await full;
     }
     for (const key of this.#displaced) {
       const full = batch.add(() => {
@@ -226,13 +221,69 @@ class Reconciler implements HealthReconciler {
     for (const key of this.#displaced) {
       if (!this.#displacedRecord(key)) this.#displaced.delete(key);
     }
-    for (const [id, health] of this.#services) {
-      health.saved.clear();
-      if (health.isIdle) this.#services.delete(id);
+    for (const id of groups.keys()) {
+      const pause = slices.did(1);
+      if (pause) await pause;
+      this.#settle(id);
     }
     this.#batch = undefined;
     if (batch.conflicts > 0) this.#wanted = true;
     return batch.conflicts > 0;
+  }
+
+  /** Services to be judged though none of their instances was marked. */
+  #toLookAt({ windowMs }: ProtectionOptions): Iterable<string> {
+    const nowMs = this.#deps.clock.now();
+    if (nowMs - this.#sweptMs < windowMs) return this.#attended;
+    this.#sweptMs = nowMs;
+    return this.#services.keys();
+  }
+
+  /** What to write of a service; made only when it is written. A generator: a promise for each service would be dear. */
+  *#judge(
+    id: string,
+    members: readonly string[],
+    protection: ProtectionOptions,
+  ): Generator<{ readonly make: () => Transition | undefined; readonly locks?: LockKey[] }> {
+    const { catalogue, clock } = this.#deps;
+    const health = this.#health(id);
+    const records = members.flatMap((key) => this.#memberOf(id, key) ?? []);
+    const service = catalogue.service(id);
+    const verdict = judgeService(health, service, records, this.#deps, protection, clock.now());
+    if (health.state.mode !== 'normal' || health.saved.size > 0) this.#attended.add(id);
+    if (verdict.entered > 0) this.#announce(id, verdict.entered);
+    for (const [key, keep] of verdict.keep) {
+      const make = (): Transition | undefined => {
+        const record = catalogue.record(key);
+        if (!record || (!keep && this.#isUnjudged(record, health))) return undefined;
+        return toTransition(record, keep, this.#deps);
+      };
+      yield { make };
+    }
+    for (const [key, record] of health.saved) {
+      if (catalogue.record(key)) continue;
+      const locks = [keyLock(key), placeLock(record.instance)];
+      yield { make: () => restoration(record, catalogue), locks };
+    }
+    if (this.#protection(id, health)) yield { make: () => this.#protection(id, health) };
+  }
+
+  /** Undefined when it is gone; one that went to another service since it was marked is judged there. */
+  #memberOf(id: string, key: string): InstanceRecord | undefined {
+    const record = this.#deps.catalogue.record(key);
+    if (!record || serviceId(record.service) === id) return record;
+    this.#dirty.add(key);
+    this.#wanted = true;
+    return undefined;
+  }
+
+  /** What was judged of it is written. */
+  #settle(id: string): void {
+    const health = this.#services.get(id);
+    if (!health) return;
+    health.saved.clear();
+    if (health.state.mode === 'normal') this.#attended.delete(id);
+    if (health.isIdle) this.#services.delete(id);
   }
 
   /** Undefined once it is gone, or has an address of its own. */
@@ -272,14 +323,24 @@ class Reconciler implements HealthReconciler {
 
   /** One timer: eviction's pace while something is protected, else the window of losses. */
   #arm(): void {
-    this.#tick?.cancel();
-    this.#tick = undefined;
-    if (this.#closed || this.#services.size === 0) return;
-    let delayMs = this.#deps.options().protection.windowMs;
-    for (const { state } of this.#services.values()) {
-      if (state.mode !== 'normal') delayMs = Math.min(delayMs, EVICTION_STEP_MS);
+    if (this.#closed || this.#services.size === 0) {
+      this.#tick?.timer.cancel();
+      this.#tick = undefined;
+      return;
     }
-    this.#tick = this.#deps.clock.setTimer(delayMs, () => this.#wake());
+    const { windowMs } = this.#deps.options().protection;
+    const delayMs = this.#attended.size > 0 ? Math.min(windowMs, EVICTION_STEP_MS) : windowMs;
+    const dueMs = this.#deps.clock.now() + delayMs;
+    // Writes come here too: a tick that each of them put off would never come.
+    if (this.#tick && this.#tick.dueMs <= dueMs) return;
+    this.#tick?.timer.cancel();
+    const timer = this.#deps.clock.setTimer(delayMs, () => {
+      this.#tick = undefined;
+      // Before the turn: however long that takes, the next step comes at its time.
+      this.#arm();
+      this.#wake();
+    });
+    this.#tick = { timer, dueMs };
   }
 
   #sleep(durationMs: number): Promise<void> {

@@ -21,7 +21,7 @@ export interface Transition {
 
 export interface HealthFacts {
   readonly catalogue: Catalogue;
-  readonly leases: Pick<LeaseTable, 'isSilent' | 'get'>;
+  readonly leases: Pick<LeaseTable, 'isSilent' | 'isExpiring' | 'get'>;
   readonly checks: Pick<CheckScheduler, 'states' | 'isOverdue'>;
 }
 

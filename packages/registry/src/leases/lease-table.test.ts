@@ -133,6 +133,36 @@ describe('lease table', () => {
     table.close();
   });
 
+  it('tells very many expiries in slices, says when it is done, and hears whoever comes meanwhile', async () => {
+    const clock = new TurnableClock();
+    const slices: { readonly expired: number; readonly isLast: boolean }[] = [];
+    const keys = Array.from({ length: 5_000 }, (_, at) => `k${at}`);
+    const { table, put } = aTableOn(clock, (expired) => {
+      slices.push({ expired: expired.length, isLast: !table.isExpiring });
+      if (slices.length === 1) for (const key of keys.slice(-3_000)) table.renew(key);
+    });
+    for (const key of keys) put(key, aRecord(key, 1, 1_000));
+    await clock.advance(1_100);
+    expect(slices.at(-1)?.isLast).toBe(true);
+    expect(slices.slice(0, -1).every(({ isLast }) => !isLast)).toBe(true);
+    expect(slices.reduce((sum, { expired }) => sum + expired, 0)).toBe(2_000);
+    expect(table.isExpired('k4999')).toBe(false);
+    table.close();
+  });
+
+  it('does not take the time that its own slices take for an absence', () => {
+    const clock = new AbsentClock();
+    let expired = 0;
+    const { table, put } = aTableOn(clock, (keys) => {
+      expired += keys.length;
+    });
+    for (let at = 0; at < 20_000; at++) put(`k${at}`, aRecord(`k${at}`, 1, 1_000));
+    clock.away(1_000);
+    for (let slice = 0; slice < 10; slice++) clock.away(100);
+    expect(expired).toBe(20_000);
+    table.close();
+  });
+
   it('tells an expiry once, and of a return after it', async () => {
     const { clock, expired, table, put } = aTable();
     put('a', aRecord('a', 1, 1_000));

@@ -16,7 +16,10 @@ export interface LeaseTableDeps {
   readonly clock: Clock;
   /** The newest record of a key: the one that `follow` was or will be told of last. */
   readonly recordOf: (key: string) => InstanceRecord | undefined;
-  /** Told once per expiry; the lease stays expired until renewed or removed. */
+  /**
+   * Told once per expiry; the lease stays expired until renewed or removed. Of very many it is told in slices while
+   * `isExpiring`, and once more, be it of none, when that is over.
+   */
   readonly onExpired: (keys: readonly string[]) => void;
 }
 
@@ -35,6 +38,8 @@ export class LeaseTable {
   /** Until when our own absence is forgiven at most; 0 while none was since it was heard last. */
   #lastChanceMs = new Float64Array(FIRST_SLOTS);
   #marks = new Uint8Array(FIRST_SLOTS);
+  /** When a slice of those that fell due together was looked at last; undefined while there is none left. */
+  #slicedMs: number | undefined;
 
   constructor(deps: LeaseTableDeps) {
     this.#deps = deps;
@@ -45,6 +50,11 @@ export class LeaseTable {
 
   get size(): number {
     return this.#keys.length - this.#free.length;
+  }
+
+  /** Whether more leases are found expired at the clock's next turn: what they say of a service is not all known yet. */
+  get isExpiring(): boolean {
+    return this.#wheel.isBehind;
   }
 
   /** Follows the catalogue: a new or changed registration has a full term from now. */
@@ -105,8 +115,9 @@ export class LeaseTable {
   #expire(slots: readonly number[]): void {
     const nowMs = this.#clock.now();
     const expired: string[] = [];
-    let awayMs = 0;
-    for (const slot of slots) awayMs = Math.max(awayMs, nowMs - (this.#dueMs[slot] ?? 0));
+    const awayMs = this.#awayMs(slots, nowMs);
+    const isLast = this.#slicedMs !== undefined && !this.isExpiring;
+    this.#slicedMs = this.isExpiring ? nowMs : undefined;
     for (const slot of slots) {
       const key = this.#keys[slot];
       if (key === undefined) continue;
@@ -117,7 +128,15 @@ export class LeaseTable {
         expired.push(key);
       }
     }
-    if (expired.length > 0) this.#deps.onExpired(expired);
+    if (expired.length > 0 || isLast) this.#deps.onExpired(expired);
+  }
+
+  /** How long nobody was listened to: between slices everybody was. */
+  #awayMs(slots: readonly number[], nowMs: number): number {
+    if (this.#slicedMs !== undefined) return nowMs - this.#slicedMs;
+    let awayMs = 0;
+    for (const slot of slots) awayMs = Math.max(awayMs, nowMs - (this.#dueMs[slot] ?? 0));
+    return awayMs;
   }
 
   /** Gives a lease the time that we were away, until `untilMs`; false when it has had a whole term more than its own. */

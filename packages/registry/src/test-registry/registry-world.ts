@@ -59,6 +59,7 @@ export async function aWorldOn<S extends Store>(given: WorldOptions<S>): Promise
     metrics: NO_METRICS,
     probes: [probe],
     addressPolicy: createAddressPolicy({ allowLoopback: true, ownEndpoints: [] }),
+    nextTurn: () => Promise.resolve(),
   });
   return { registry, clock, store, sick };
 }

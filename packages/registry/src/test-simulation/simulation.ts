@@ -120,6 +120,7 @@ export class Simulation {
         metrics: NO_METRICS,
         probes: [],
         addressPolicy: createAddressPolicy({ allowLoopback: true, ownEndpoints: [] }),
+        nextTurn: () => Promise.resolve(),
       },
     );
     const { revision } = this.#registry;

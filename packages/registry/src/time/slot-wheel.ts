@@ -9,10 +9,15 @@ const HEADS = LISTS * LEVELS;
 const FIRST_SLOTS = 1_024;
 /** Next of a node that is in no list. */
 const NONE = -1;
+/** Most slots handed over at once: more of them that fall due together must not keep the event loop to themselves. */
+const MAX_DUE = 2_000;
 
 export interface SlotWheelOptions {
   readonly tickMs: number;
-  /** Called once a turn of the clock with everything that fell due, earliest first. */
+  /**
+   * Called with what fell due, earliest first. Of very many with some while `isBehind`, with more at the clock's next turn,
+   * and with the last of them, be it none, when it is not behind any more.
+   */
   readonly onDue: (slots: readonly number[]) => void;
 }
 
@@ -35,6 +40,7 @@ export class SlotWheel {
   #count = 0;
   #timer: TimerHandle | undefined;
   #armedTick = Number.POSITIVE_INFINITY;
+  #isBehind = false;
   #closed = false;
 
   constructor(options: SlotWheelOptions, clock: Clock) {
@@ -53,6 +59,11 @@ export class SlotWheel {
 
   get size(): number {
     return this.#count;
+  }
+
+  /** Whether slots that fell due were not handed over yet. */
+  get isBehind(): boolean {
+    return this.#isBehind;
   }
 
   isScheduled(slot: number): boolean {
@@ -116,15 +127,16 @@ export class SlotWheel {
     this.#armedTick = Number.POSITIVE_INFINITY;
     const due: number[] = [];
     const nowTick = this.#nowTick();
-    while (this.#tick < nowTick && this.#count > 0) {
+    const wasBehind = this.#isBehind;
+    this.#isBehind = !this.#empty(headOf(0, this.#tick), due, MAX_DUE);
+    while (!this.#isBehind && this.#tick < nowTick && this.#count > due.length) {
       this.#tick++;
       this.#cascade();
-      const before = due.length;
-      this.#empty(headOf(0, this.#tick), due);
-      this.#count -= due.length - before;
+      this.#isBehind = !this.#empty(headOf(0, this.#tick), due, MAX_DUE);
     }
+    this.#count -= due.length;
     if (this.#count === 0) this.#tick = Math.max(this.#tick, nowTick);
-    if (due.length > 0) this.#onDue(due);
+    if (due.length > 0 || wasBehind) this.#onDue(due);
     this.#arm();
   }
 
@@ -134,16 +146,16 @@ export class SlotWheel {
       const span = 2 ** (BITS * level);
       if (this.#tick % span !== 0) continue;
       const slots: number[] = [];
-      this.#empty(headOf(level, Math.floor(this.#tick / span)), slots);
+      this.#empty(headOf(level, Math.floor(this.#tick / span)), slots, Number.POSITIVE_INFINITY);
       for (const slot of slots) this.#insert(slot, this.#ticks[slot] ?? 0);
     }
   }
 
-  /** One timer: for the next used list of this turn of the lowest level, or for the turn's end. */
+  /** One timer: for what is left of this tick, the next used list of this turn of the lowest level, or the turn's end. */
   #arm(): void {
     if (this.#closed || this.#count === 0) return;
-    let tick = this.#tick + 1;
-    while ((tick & MASK) !== 0) {
+    let tick = this.#isBehind ? this.#tick : this.#tick + 1;
+    while (!this.#isBehind && (tick & MASK) !== 0) {
       const head = headOf(0, tick);
       if (this.#next[head] !== head) break;
       tick++;
@@ -155,11 +167,14 @@ export class SlotWheel {
     this.#timer = this.#clock.setTimer(Math.max(0, delayMs), () => this.#fire());
   }
 
-  #empty(head: number, into: number[]): void {
+  /** Moves the list's slots until there are `limit`; false when some are left. */
+  #empty(head: number, into: number[], limit: number): boolean {
     for (let node = this.#next[head] ?? head; node !== head; node = this.#next[head] ?? head) {
+      if (into.length === limit) return false;
       this.#unlink(node);
       into.push(node - HEADS);
     }
+    return true;
   }
 
   #link(head: number, node: number): void {

@@ -69,6 +69,36 @@ describe('timer wheel', () => {
     );
   });
 
+  it('hands over what falls due together in slices, and what is cancelled or put off meanwhile in none', async () => {
+    const clock = new TurnableClock();
+    const slices: number[] = [];
+    const nodes = Array.from({ length: 10_000 }, (_, at) => new Numbered(at));
+    const fired = new Map<number, number>();
+    const wheel = new TimerWheel<Numbered>(
+      {
+        tickMs: 10,
+        onDue: (due) => {
+          slices.push(due.length);
+          for (const { number } of due) fired.set(number, clock.now());
+          if (slices.length > 1) return;
+          for (const node of nodes.slice(-100)) wheel.cancel(node);
+          for (const node of nodes.slice(-200, -100)) wheel.schedule(node, 5_000);
+        },
+      },
+      clock,
+    );
+    for (const node of nodes) wheel.schedule(node, 1_000);
+    await clock.advance(1_000);
+    expect(Math.max(...slices)).toBeLessThanOrEqual(2_000);
+    expect(fired.size).toBe(9_800);
+    expect(new Set(fired.values())).toEqual(new Set([1_000]));
+    await clock.advance(4_000);
+    expect(fired.size).toBe(9_900);
+    expect(wheel.size).toBe(0);
+    expect(clock.pending).toBe(0);
+    wheel.close();
+  });
+
   it('goes on when the clock jumps far, as after a suspended laptop', async () => {
     const clock = new TurnableClock();
     let fired = 0;
