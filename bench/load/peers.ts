@@ -1,225 +1,177 @@
 /**
- * Registration with Consul, Eureka, Nacos and etcd beside Portolan, in one run: each alone on CPU 0 with a fresh data folder and in
- * the mode that a single server of it has by default, the load on the other CPU. A registry that is not on this machine is said to be
- * missing; docs/operations/load-testing.md tells how to get each.
+ * Registration and heartbeats with Consul, Eureka, Nacos and etcd beside Portolan. Each is on CPU 0 with a fresh data folder and in the
+ * mode that a single server of it has by default, the load on the other CPU; the two take turns of a few seconds, and stand still while
+ * it is the other's, so that whatever else the machine does meets both. A registry that is not on this machine is said to be missing;
+ * docs/operations/load-testing.md tells how to get each.
  *
- *   node bench/load/peers.ts [--instances 100000] [--seconds 10] [--warm-up 2] [--connections 64] [--only consul,etcd]
+ *   node bench/load/peers.ts [--instances 100000] [--seconds 3] [--rounds 5] [--connections 64] [--only consul,etcd]
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { runGrpcLoad } from './support/grpc-load.ts';
-import { type LoadResult, runLoad } from './support/http-load.ts';
 import { findConsul } from './support/peers/consul.ts';
 import { findEtcd } from './support/peers/etcd.ts';
 import { findEureka } from './support/peers/eureka.ts';
-import { findNacos } from './support/peers/nacos.ts';
-import { portolan } from './support/peers/portolan.ts';
 import {
-  type BenchInstance,
-  instanceAt,
-  type MissingPeer,
-  type RegistryApi,
-  type RegistryPeer,
-  type RunningPeer,
-} from './support/peers/registry-peer.ts';
+  type ApiLane,
+  createLane,
+  type FilledPeer,
+  type LoadShape,
+  type Measured,
+  median,
+  medianOf,
+  startFilled,
+} from './support/peers/measured-peer.ts';
+import { findNacos } from './support/peers/nacos.ts';
+import { nativeApi, portolan, spokenApis } from './support/peers/portolan.ts';
+import type { MissingPeer, RegistryPeer } from './support/peers/registry-peer.ts';
 import { figures, option, progress, type Row, report, textOption } from './support/report.ts';
 
 const instances = option('instances', 100_000);
-const seconds = option('seconds', 10);
-const warmUpSeconds = option('warm-up', 2);
-const connections = option('connections', 64);
+const seconds = option('seconds', 3);
+const rounds = Math.max(1, option('rounds', 5));
 const only = textOption('only')?.split(',');
-const services = Math.max(1, Math.floor(instances / 100));
-/** What one API registers in a run; the next one starts behind it, so that none meets another's instances. */
-const PER_API = 2_000_000;
+const shape: LoadShape = {
+  instances,
+  services: Math.max(1, Math.floor(instances / 100)),
+  connections: option('connections', 64),
+};
+/** What one lane registers in a run; the next one starts behind it, so that none meets another's instances. */
+const PER_LANE = 2_000_000;
 const TARGET = 3;
+/** A server that stood still catches up with its own affairs first. */
+const SETTLE_MS = 500;
 
-interface Measured extends LoadResult {
-  /** What the server used of its CPU for each. */
-  readonly cpuMicroseconds: number;
-}
-
-interface ApiFigures {
-  readonly api: RegistryApi;
-  readonly register: Measured;
-  readonly heartbeat?: Measured;
-}
-
-interface PeerFigures {
-  readonly peer: RegistryPeer;
-  readonly fillSeconds: number;
-  readonly filledBytes: number;
-  readonly apis: readonly ApiFigures[];
-}
-
-const found: (RegistryPeer | MissingPeer)[] = [
-  portolan,
+const peers = [
   await findConsul(),
   await findEtcd(instances),
   await findEureka(),
   await findNacos(),
-].filter(({ name }) => isWanted(name));
+].filter(({ name }) => only?.includes((name.split(' ')[0] ?? '').toLowerCase()) ?? true);
 
-const measured: PeerFigures[] = [];
-const missing: MissingPeer[] = [];
-for (const each of found) {
-  if ('missing' in each) {
-    progress(`${each.name} is left out: ${each.missing}`);
-    missing.push(each);
-  } else measured.push(await measure(each));
+const rows: Row[] = [];
+for (const peer of peers) {
+  if ('missing' in peer) {
+    progress(`${peer.name} is left out: ${peer.missing}`);
+    rows.push(toMissingRow(peer));
+  } else rows.push(...(await measureBeside(peer)));
 }
 progress('');
-await report(`peers-${instances}`, [...toRows(measured), ...missing.map(toMissingRow)]);
+await report(`peers-${instances}`, rows);
 
-function isWanted(name: string): boolean {
-  const short = (name.split(' ')[0] ?? '').toLowerCase();
-  return only === undefined || short === 'portolan' || only.includes(short);
-}
-
-async function measure(peer: RegistryPeer): Promise<PeerFigures> {
-  const folder = await mkdtemp(join(tmpdir(), 'portolan-bench-'));
-  let server: RunningPeer | undefined;
+async function measureBeside(peer: RegistryPeer): Promise<Row[]> {
+  progress(`${peer.name}: ${instances.toLocaleString('en')} instances`);
+  const theirs = await startFilled(peer, shape);
   try {
-    progress(`${peer.name}: starting`);
-    server = await peer.start(folder);
-    const { origin } = server;
-    const { host } = new URL(origin);
-    progress(`${peer.name}: ${instances.toLocaleString('en')} instances`);
-    const filled = Array.from({ length: instances }, (_, index) => instanceAt(index, services));
-    const startedMs = performance.now();
-    for (const fill of peer.fill(filled)) {
-      const next = (sequence: number) => fill.next(host, sequence);
-      const result = await runLoad({ origin, connections: fill.connections, next });
-      if (result.errors > 0) throw new Error(`${peer.name} was not filled: ${result.firstError}`);
+    theirs.server.child.kill('SIGSTOP');
+    const ours = await startFilled(portolan, shape);
+    try {
+      return [
+        ...(await measureApis(theirs, ours)),
+        toMemoryRow(theirs, instances),
+        toMemoryRow(ours, instances),
+      ];
+    } finally {
+      await ours.dispose();
     }
-    const fillSeconds = (performance.now() - startedMs) / 1_000;
-    const filledBytes = await server.residentBytes();
-    const apis: ApiFigures[] = [];
-    for (const api of peer.apis) {
-      apis.push(await measureApi(peer, api, server, instances + apis.length * PER_API));
-    }
-    return { peer, fillSeconds, filledBytes, apis };
   } finally {
-    await server?.stop('SIGKILL');
-    await rm(folder, { recursive: true, force: true });
+    await theirs.dispose();
   }
 }
 
-async function measureApi(
-  peer: RegistryPeer,
-  api: RegistryApi,
-  server: RunningPeer,
-  from: number,
-): Promise<ApiFigures> {
-  const { origin } = server;
-  const { host } = new URL(origin);
-  let sent = 0;
-  const timed = async (
-    path: string | undefined,
-    isStreaming: boolean,
-    bytesOf: (sequence: number) => Buffer,
-  ): Promise<Measured> => {
-    sent = 0;
-    const next = (): Buffer => bytesOf(sent++);
-    const run = (lasting: number): Promise<LoadResult> => {
-      const plan = { origin, connections, durationMs: lasting * 1_000, next };
-      return path === undefined ? runLoad(plan) : runGrpcLoad({ ...plan, path, isStreaming });
-    };
-    if (warmUpSeconds > 0) await run(warmUpSeconds);
-    const cpuBefore = await server.cpuSeconds();
-    const result = await run(seconds);
-    const cpuSeconds = (await server.cpuSeconds()) - cpuBefore;
-    return { ...result, cpuMicroseconds: (cpuSeconds / result.requests) * 1e6 };
-  };
-  progress(`${peer.name}: ${api.register}`);
-  const register = await timed(api.grpc?.register, false, (sequence) =>
-    api.registration(host, instanceAt(from + sequence, services)),
-  );
-  const { beat } = api;
-  if (beat === undefined) return { api, register };
-  progress(`${peer.name}: ${api.heartbeat}`);
-  const beatable = api.beatsFilled ? instances : sent;
-  const at = (sequence: number): BenchInstance =>
-    instanceAt((api.beatsFilled ? 0 : from) + ((sequence * 7_919) % beatable), services);
-  const heartbeat = await timed(api.grpc?.heartbeat, true, (sequence) => beat(host, at(sequence)));
-  return { api, register, heartbeat };
+async function measureApis(theirs: FilledPeer, ours: FilledPeer): Promise<Row[]> {
+  const measured: Row[] = [];
+  let used = 0;
+  const laneOf = ({ server }: FilledPeer, api: ApiLane['api']): ApiLane =>
+    createLane(server, api, instances + PER_LANE * used++, shape);
+  const native = laneOf(ours, nativeApi);
+  for (const api of theirs.peer.apis) {
+    const spoken = spokenApis.find(({ register }) => register === api.register);
+    const lanes = [
+      laneOf(theirs, api),
+      native,
+      ...(spoken === undefined ? [] : [laneOf(ours, spoken)]),
+    ];
+    progress(`${theirs.peer.name}: ${api.register}`);
+    const register = await takeTurns(lanes, theirs, (lane, lasting) => lane.register(lasting));
+    measured.push(...toRows(theirs, lanes, register, 'register'));
+    if (api.beat === undefined) continue;
+    progress(`${theirs.peer.name}: ${api.heartbeat}`);
+    const beats = await takeTurns(lanes, theirs, (lane, lasting) => lane.beat(lasting));
+    measured.push(...toRows(theirs, lanes, beats, 'heartbeat'));
+  }
+  return measured;
 }
 
-function measuredText(result: Measured): string {
+/** A list of rounds for each lane. The first round is not counted: programs that compile as they run have done so after it. */
+async function takeTurns(
+  lanes: readonly ApiLane[],
+  theirs: FilledPeer,
+  work: (lane: ApiLane, seconds: number) => Promise<Measured>,
+): Promise<Measured[][]> {
+  const results: Measured[][] = lanes.map(() => []);
+  const { child } = theirs.server;
+  for (let round = 0; round <= rounds; round++) {
+    for (const [at, lane] of lanes.entries()) {
+      if (lane.server === theirs.server) {
+        child.kill('SIGCONT');
+        await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+      }
+      const result = await work(lane, seconds);
+      if (lane.server === theirs.server) child.kill('SIGSTOP');
+      if (round > 0) results[at]?.push(result);
+    }
+  }
+  return results;
+}
+
+function toRows(
+  { peer }: FilledPeer,
+  lanes: readonly ApiLane[],
+  [theirs = [], native = [], spoken]: readonly Measured[][],
+  what: 'register' | 'heartbeat',
+): Row[] {
+  const verb = what === 'register' ? 'registers by' : 'hears heartbeats by';
+  const ratio = (ours: readonly Measured[]): number =>
+    median(ours.map(({ perSecond }, at) => perSecond / (theirs[at]?.perSecond ?? Number.NaN)));
+  const compared = (ours: readonly Measured[]): string => {
+    const cpu = medianOf(theirs).cpuMicroseconds / medianOf(ours).cpuMicroseconds;
+    return `; **${ratio(ours).toFixed(2)} ×**, by CPU time ${cpu.toFixed(2)} ×`;
+  };
+  const row = (name: string, lane: ApiLane | undefined, results: readonly Measured[]): Row => ({
+    work: `${name} ${verb} ${lane?.api[what]}`,
+    figure: textOf(medianOf(results)),
+  });
+  const [theirLane, nativeLane, spokenLane] = lanes;
+  const nativeRow = row('— Portolan beside it', nativeLane, native);
+  return [
+    row(peer.name, theirLane, theirs),
+    {
+      ...nativeRow,
+      figure: nativeRow.figure + compared(native),
+      ...(what === 'register'
+        ? { target: `≥ ${TARGET} × ${peer.name}`, met: ratio(native) >= TARGET }
+        : {}),
+    },
+    ...(spoken === undefined
+      ? []
+      : [
+          {
+            ...row('— Portolan beside it', spokenLane, spoken),
+            figure: textOf(medianOf(spoken)) + compared(spoken),
+          },
+        ]),
+  ];
+}
+
+function textOf(result: Measured): string {
   return `${figures(result)}, ${result.cpuMicroseconds.toFixed(0)} µs of CPU each`;
 }
 
-function toRows([ours, ...others]: readonly PeerFigures[]): Row[] {
-  if (ours === undefined) return [];
-  const [native, ...dialects] = ours.apis;
-  if (native === undefined) return [];
-  const rows: Row[] = [];
-  rows.push(...rowsOf(ours, native, undefined));
-  for (const other of others) {
-    for (const each of other.apis) rows.push(...rowsOf(other, each, native));
-  }
-  for (const each of dialects) {
-    const same = others
-      .flatMap(({ apis }) => apis)
-      .find(({ api }) => api.register === each.api.register);
-    const compared = (result: LoadResult, theirs: LoadResult | undefined): string =>
-      theirs === undefined ? '' : `; ${times(result, theirs)} it`;
-    rows.push({
-      work: `${ours.peer.name} registers by ${each.api.register}`,
-      figure: `${measuredText(each.register)}${compared(each.register, same?.register)}`,
-    });
-    if (each.heartbeat === undefined) continue;
-    rows.push({
-      work: `${ours.peer.name} hears heartbeats by ${each.api.heartbeat}`,
-      figure: `${measuredText(each.heartbeat)}${compared(each.heartbeat, same?.heartbeat)}`,
-    });
-  }
-  return [...rows, ...[ours, ...others].map(toMemoryRow)];
-}
-
-/** A registry by one of its APIs, and how many times as much ours does by its own. */
-function rowsOf(
-  { peer }: PeerFigures,
-  { api, register, heartbeat }: ApiFigures,
-  native: ApiFigures | undefined,
-): Row[] {
-  const rows: Row[] = [
-    {
-      work: `${peer.name} registers by ${api.register}`,
-      figure: measuredText(register) + against(native?.register, register),
-      ...(native === undefined
-        ? {}
-        : {
-            target: `Portolan ≥ ${TARGET} ×`,
-            met: native.register.perSecond >= TARGET * register.perSecond,
-          }),
-    },
-  ];
-  if (heartbeat !== undefined) {
-    rows.push({
-      work: `${peer.name} hears heartbeats by ${api.heartbeat}`,
-      figure: measuredText(heartbeat) + against(native?.heartbeat, heartbeat),
-    });
-  }
-  return rows;
-}
-
-function against(ours: LoadResult | undefined, theirs: LoadResult): string {
-  return ours === undefined ? '' : `; Portolan ${times(ours, theirs)}`;
-}
-
-function times(one: LoadResult, other: LoadResult): string {
-  return `${(one.perSecond / other.perSecond).toFixed(2)} ×`;
-}
-
-function toMemoryRow({ peer, fillSeconds, filledBytes }: PeerFigures): Row {
+function toMemoryRow({ peer, fillSeconds, residentBytes }: FilledPeer, count: number): Row {
   return {
-    work: `${peer.name} with ${instances.toLocaleString('en')} instances`,
-    figure: `${Math.round(filledBytes / 2 ** 20).toLocaleString('en')} MiB resident, filled in ${fillSeconds.toFixed(1)} s; acknowledged: ${peer.durability}`,
+    work: `${peer.name} with ${count.toLocaleString('en')} instances`,
+    figure: `${Math.round(residentBytes / 2 ** 20).toLocaleString('en')} MiB resident, filled in ${fillSeconds.toFixed(1)} s; acknowledged when: ${peer.durability}`,
   };
 }
 
-function toMissingRow({ name, missing: why }: MissingPeer): Row {
-  return { work: name, figure: `not measured: ${why}`, target: `Portolan ≥ ${TARGET} ×` };
+function toMissingRow({ name, missing }: MissingPeer): Row {
+  return { work: name, figure: `not measured: ${missing}`, target: `≥ ${TARGET} × ${name}` };
 }

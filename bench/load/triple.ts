@@ -62,7 +62,9 @@ try {
       if (registered >= count) return undefined;
       const at = registered++;
       due.push({ at, atMs });
-      const items = Array.from({ length: sizeOf(at) }, (_, k) => registration(at * BATCH + k, 'v0'));
+      const items = Array.from({ length: sizeOf(at) }, (_, k) =>
+        registration(at * BATCH + k, 'v0'),
+      );
       return requestBytes('POST', '/api/v1/instances/batch', host, { instances: items });
     },
   });

@@ -68,7 +68,7 @@ export async function findConsul(): Promise<RegistryPeer | MissingPeer> {
   return {
     name: `Consul ${/Consul v?(\S+)/.exec(stdout)?.[1] ?? ''}`.trim(),
     durability:
-      'catalogue: fsync of the Raft log; agent: a file, then the catalogue in the background',
+      'catalogue: the Raft log has it, fsync; agent: a file has it, fsync, and the catalogue follows',
     async start(folder) {
       const [http, rpc, lan, wan] = [
         await freePort(),

@@ -68,7 +68,7 @@ export async function findEtcd(instances: number): Promise<RegistryPeer | Missin
   };
   return {
     name: `etcd ${/etcd Version: (\S+)/.exec(stdout)?.[1] ?? ''}`.trim(),
-    durability: 'fsync of the Raft log',
+    durability: 'the Raft log has it, fsync',
     async start(folder) {
       const origin = `http://127.0.0.1:${await freePort()}`;
       const peer = `http://127.0.0.1:${await freePort()}`;

@@ -59,7 +59,7 @@ export async function findEureka(): Promise<RegistryPeer | MissingPeer> {
   const version = /eureka-core-([\d.]+)\.jar/.exec(await readFile(jar, 'latin1'))?.[1];
   return {
     name: version === undefined ? name : `Eureka ${version}`,
-    durability: 'memory only',
+    durability: 'it is in memory',
     async start(folder) {
       const port = await freePort();
       const origin = `http://127.0.0.1:${port}`;

@@ -68,7 +68,7 @@ export async function findNacos(): Promise<RegistryPeer | MissingPeer> {
   if (java === undefined) return { name, missing: 'no `java` on the PATH' };
   return {
     name,
-    durability: 'ephemeral instances: memory only',
+    durability: 'an ephemeral instance is in memory',
     async start(folder) {
       const port = await freePort();
       // What its bin/startup.sh runs, with a data folder of its own.

@@ -26,10 +26,9 @@ export const nativeApi: RegistryApi = {
   beatsFilled: true,
 };
 
-/** Ours, by its own API and by each of the others' that it speaks. */
 export const portolan: RegistryPeer = {
   name: 'Portolan',
-  durability: 'on disk before it is acknowledged',
+  durability: 'it is on disk',
   async start(folder) {
     const {
       control,
@@ -52,8 +51,10 @@ export const portolan: RegistryPeer = {
       ),
     },
   ],
-  apis: [
-    nativeApi,
-    ...[consulAgentApi, eurekaApi, nacosApi].map((api) => ({ ...api, beatsFilled: false })),
-  ],
+  apis: [nativeApi],
 };
+
+/** The others' APIs that it speaks as well. */
+export const spokenApis: readonly RegistryApi[] = [consulAgentApi, eurekaApi, nacosApi].map(
+  (api) => ({ ...api, beatsFilled: false }),
+);

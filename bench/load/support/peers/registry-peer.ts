@@ -57,7 +57,7 @@ export interface RunningPeer extends PinnedProcess {
 /** A registry that can be measured on this machine. */
 export interface RegistryPeer {
   readonly name: string;
-  /** What an acknowledged registration has outlived when it is acknowledged. */
+  /** When a registration is acknowledged. */
   readonly durability: string;
   start(folder: string): Promise<RunningPeer>;
   fill(instances: readonly BenchInstance[]): readonly Fill[];
