@@ -41,13 +41,31 @@ const lastOf = new Map<Socket, number>();
 try {
   progress(`registering ${instances} instances`);
   const count = Math.ceil(instances / BATCH);
+  const sizeOf = (at: number): number => Math.min(BATCH, instances - at * BATCH);
+  const batches = Array.from({ length: count }, (_, at) => {
+    const ids = Array.from({ length: sizeOf(at) }, (__, k) => `i-${at * BATCH + k}`);
+    return requestBytes('POST', '/api/v1/instances/heartbeat', host, { ids });
+  });
+  let registered = 0;
+  /** Those that are registered are heard of while the others are: a million take longer than a lease. The next due is first. */
+  const due: { readonly at: number; readonly atMs: number }[] = [];
   const filled = await runLoad({
     origin: server.control,
     connections: 4,
-    next(at) {
-      if (at >= count) return undefined;
-      const size = Math.min(BATCH, instances - at * BATCH);
-      const items = Array.from({ length: size }, (_, k) => registration(at * BATCH + k, 'v0'));
+    next() {
+      const atMs = performance.now() + beatSeconds * 1_000;
+      const first = due[0];
+      if (first !== undefined && first.atMs <= performance.now() && registered < count) {
+        due.shift();
+        due.push({ at: first.at, atMs });
+        return batches[first.at];
+      }
+      if (registered >= count) return undefined;
+      const at = registered++;
+      due.push({ at, atMs });
+      const items = Array.from({ length: sizeOf(at) }, (_, k) =>
+        registration(at * BATCH + k, 'v0'),
+      );
       return requestBytes('POST', '/api/v1/instances/batch', host, { instances: items });
     },
   });
@@ -63,11 +81,6 @@ try {
 
   progress(`${seconds} s of heartbeats, changes and watching`);
   const cpuBefore = await server.cpuSeconds();
-  const batches = Array.from({ length: count }, (_, at) => {
-    const size = Math.min(BATCH, instances - at * BATCH);
-    const ids = Array.from({ length: size }, (__, k) => `i-${at * BATCH + k}`);
-    return requestBytes('POST', '/api/v1/instances/heartbeat', host, { ids });
-  });
   const startedMs = performance.now();
   const [beats, churn] = await Promise.all([
     runLoad({
@@ -101,13 +114,16 @@ try {
   const cpu = (await server.cpuSeconds()) - cpuBefore;
   const answer = await fetch(`${server.control}/api/v1/status`);
   const { counts } = (await answer.json()) as { counts: { instances: number } };
-  const heard = beats.perSecond * Math.min(BATCH, instances);
+  const heardPerSecond = beats.perSecond * Math.min(BATCH, instances);
   const rows: Row[] = [
     {
       work: 'heartbeats',
-      figure: `${Math.round(heard).toLocaleString('en')} instances/s, p99 ${beats.p99Ms.toFixed(1)} ms a request of ${BATCH}${wrong(beats)}`,
+      figure: `${Math.round(heardPerSecond).toLocaleString('en')} instances/s, p99 ${beats.p99Ms.toFixed(1)} ms a request of ${BATCH}${wrong(beats)}`,
       target: `every instance every ${beatSeconds} s, none lost`,
-      met: beats.errors === 0 && counts.instances === instances,
+      met:
+        beats.errors === 0 &&
+        counts.instances === instances &&
+        heardPerSecond >= (0.99 * instances) / beatSeconds,
     },
     {
       work: 'changes, durable',

@@ -1,5 +1,5 @@
 import { holdProcess, systemClock } from '@portolan/client';
-import { runLoad as putLoad } from 'portolan/bench';
+import { type LatencyHistogram, runLoad as putLoad } from 'portolan/bench';
 
 export { requestBytes } from 'portolan/bench';
 
@@ -33,7 +33,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const { origin, rate, ...plan } = options;
   const release = holdProcess();
   const { signal } = new AbortController();
-  const { requests, seconds, latency, errors } = await putLoad(
+  const result = await putLoad(
     {
       ...plan,
       url: new URL(origin),
@@ -43,6 +43,20 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
     { clock: systemClock, random: Math.random },
   );
   release();
+  return toLoadResult(result);
+}
+
+export function toLoadResult({
+  requests,
+  seconds,
+  latency,
+  errors,
+}: {
+  readonly requests: number;
+  readonly seconds: number;
+  readonly latency: LatencyHistogram;
+  readonly errors: ReadonlyMap<string, number>;
+}): LoadResult {
   const [firstError] = errors.keys();
   return {
     requests,

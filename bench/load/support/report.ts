@@ -79,3 +79,9 @@ export function option(name: string, fallback: number): number {
   }
   return value;
 }
+
+/** `--name value` from the command line, as it is. */
+export function textOption(name: string): string | undefined {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? undefined : process.argv[at + 1];
+}

@@ -267,6 +267,7 @@ export async function createRegistry(
     view: (service) => catalogue.view(service),
     viewsSince: (from) => catalogue.viewsSince(from),
     instance: (ref) => catalogue.instance(ref),
+    instanceAt: (service, address, port) => catalogue.instanceAt(service, address, port),
     routes: () => catalogue.routes(),
     policies: () => catalogue.policies(),
     subscribe: (listener) => catalogue.subscribe(listener),

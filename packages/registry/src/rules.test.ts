@@ -109,6 +109,22 @@ describe('rule 1: identity', () => {
     expect(registry.instance(ref(1))).toBeDefined();
   });
 
+  it('finds an instance by its address, whatever its id, until it is gone', async () => {
+    const { registry } = await aWorld();
+    await registry.register(anInstance(1), CALLER);
+    const at = (port: number, service = WEB) => registry.instanceAt(service, '127.0.0.1', port)?.id;
+    expect([at(1_001), at(1_002), at(1_001, { ...WEB, name: 'other' })]).toEqual([
+      'i1',
+      undefined,
+      undefined,
+    ]);
+    await registry.register(anInstance(2, { port: 1_001 }), CALLER);
+    expect(at(1_001)).toBe('i2');
+    await registry.deregister(ref(2));
+    expect(at(1_001)).toBeUndefined();
+    await registry.close();
+  });
+
   it('lets two racing registrations of one address not both win', async () => {
     const { registry } = await aWorld();
     await Promise.allSettled([

@@ -133,6 +133,8 @@ export type DocumentOutcome = 'created' | 'configured' | 'unchanged' | 'deleted'
  */
 export interface Registry extends CatalogueReader {
   readonly events: EventLog;
+  /** The instance of a service at an address; found without a look at the others. */
+  instanceAt(service: ServiceKey, address: string, port: number): Instance | undefined;
   register(input: RegistrationInput, context: WriteContext): Promise<RegisterOutcome>;
   /** One durable write for the batch; items succeed or fail one by one. */
   registerBatch(

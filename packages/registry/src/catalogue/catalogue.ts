@@ -185,6 +185,11 @@ export class Catalogue implements CatalogueReader {
     return this.#state.records.get(refKey(ref))?.instance;
   }
 
+  instanceAt(service: ServiceKey, address: string, port: number): Instance | undefined {
+    const key = this.occupant(service, address, port);
+    return key === undefined ? undefined : this.#state.records.get(key)?.instance;
+  }
+
   *records(): Generator<InstanceRecord> {
     const { hidden, records } = this.#state;
     for (const record of records.values()) if (!hidden.has(record.key)) yield record;

@@ -1,4 +1,5 @@
 import type {
+  Admission,
   CatalogueReader,
   HttpProtocolAdapter,
   Registry,
@@ -8,6 +9,7 @@ import type {
 import { compileControlLimits, compileControlOverload } from '../config/compile-config.ts';
 import { compileDnsOptions, compileGrpcOptions } from '../config/compile-dialects.ts';
 import type { PortolanConfig } from '../config/schema.ts';
+import { createAdmission } from '../control/admission.ts';
 import { createControlListener } from '../control/control-listener.ts';
 import { bind } from '../lifecycle/bind.ts';
 import { nacosParts } from './nacos-part.ts';
@@ -76,7 +78,8 @@ const SOCKET_DIALECTS: readonly SocketDialect[] = [
       const { createGrpcAdapter } = await import('@portolan/adapters/grpc');
       const logger = context.logger.child({ component: 'grpc' });
       const options = compileGrpcOptions(context.config);
-      return createGrpcAdapter(options, { ...context, registry, logger });
+      const admission = admissionOf('grpc', context);
+      return createGrpcAdapter(options, { ...context, registry, logger, admission });
     },
   },
   {
@@ -88,12 +91,20 @@ const SOCKET_DIALECTS: readonly SocketDialect[] = [
     async load(context, deps) {
       const { createNacosGrpcAdapter } = await import('@portolan/adapters/nacos');
       const listen = context.config.dialects.nacos.grpc ?? { host: '127.0.0.1', port: 0 };
-      return createNacosGrpcAdapter({ listen }, await nacosParts(context, deps));
+      const admission = admissionOf('nacos-grpc', context);
+      return createNacosGrpcAdapter({ listen, admission }, await nacosParts(context, deps));
     },
   },
 ];
 
 const CLOSE_LIMIT_MS = 5_000;
+
+/** Each listener has what `control.overload` allows to itself; the lag of the event loop is everybody's. */
+function admissionOf(name: string, context: ServerContext): Admission {
+  const admission = createAdmission(compileControlOverload(context.config), { ...context, name });
+  context.stack.push(`${name} admission`, async () => admission.close());
+  return admission;
+}
 
 async function loadDns(
   context: ServerContext,

@@ -1,13 +1,15 @@
 import { Server, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
-import type {
-  Clock,
-  Logger,
-  Metrics,
-  Random,
-  Registry,
-  SocketProtocolAdapter,
+import {
+  type Admission,
+  type Clock,
+  type Logger,
+  type Metrics,
+  NO_ADMISSION,
+  type Random,
+  type Registry,
+  type SocketProtocolAdapter,
 } from '@portolan/core';
 import { HealthImplementation, protoPath } from 'grpc-health-check';
 import { createWatcherBudget } from '../watching/watcher-budget.ts';
@@ -26,6 +28,8 @@ export interface GrpcDeps {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Asked for every call, and every message of a heartbeat stream; absent: all are taken. */
+  readonly admission?: Admission;
 }
 
 const SERVED = ['', REGISTRY_SERVICE];
@@ -36,7 +40,7 @@ export function createGrpcAdapter(
   deps: GrpcDeps,
 ): SocketProtocolAdapter {
   const options = { ...DEFAULT_GRPC_OPTIONS, ...given };
-  const { registry, clock, random, logger } = deps;
+  const { registry, clock, random, logger, admission = NO_ADMISSION } = deps;
   const metrics = measureGrpc(deps.metrics);
   return {
     transport: 'socket',
@@ -45,8 +49,17 @@ export function createGrpcAdapter(
     async start(signal) {
       const protos = loadProtos();
       const server = new Server(toServerOptions(options));
-      const calls = createCalls({ rpc: protos.rpc, logger, random, metrics, stopping: signal });
-      const { definition, encodeWatch } = withReadyBytes(protos.registry);
+      const sizes = new WeakMap<object, number>();
+      const calls = createCalls({
+        rpc: protos.rpc,
+        logger,
+        random,
+        metrics,
+        admission,
+        bytesOf: (request) => sizes.get(request) ?? 0,
+        stopping: signal,
+      });
+      const { definition, encodeWatch } = withReadyBytes(withSizes(protos.registry, sizes));
       const implementation: UntypedServiceImplementation = {
         ...writeMethods(registry, calls),
         ...readMethods({
@@ -98,6 +111,19 @@ function withReadyBytes(service: ServiceDefinition): {
     definition: { ...service, Watch: { ...Watch, responseSerialize: (bytes: Buffer) => bytes } },
     encodeWatch: Watch.responseSerialize,
   };
+}
+
+/** Keeps how long each request was on the wire. */
+function withSizes(service: ServiceDefinition, sizes: WeakMap<object, number>): ServiceDefinition {
+  const methods = Object.entries(service).map(([name, method]) => {
+    const requestDeserialize = (bytes: Buffer): object => {
+      const request = method.requestDeserialize(bytes) as object;
+      sizes.set(request, bytes.length);
+      return request;
+    };
+    return [name, { ...method, requestDeserialize }];
+  });
+  return Object.fromEntries(methods);
 }
 
 function whenAborted(signal: AbortSignal): Promise<void> {

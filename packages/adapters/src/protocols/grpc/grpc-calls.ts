@@ -5,7 +5,13 @@ import type {
   ServerWritableStream,
   UntypedHandleCall,
 } from '@grpc/grpc-js';
-import { type Logger, type Random, RegistryError } from '@portolan/core';
+import {
+  type Admission,
+  type Logger,
+  type Random,
+  RegistryError,
+  type RequestClass,
+} from '@portolan/core';
 import type { GrpcMetrics } from './grpc-metrics.ts';
 import type { LoadedProtos } from './load-protos.ts';
 import { toErrorCode, toStatusError } from './status-error.ts';
@@ -15,6 +21,9 @@ export interface CallDeps {
   readonly logger: Logger;
   readonly random: Random;
   readonly metrics: GrpcMetrics;
+  readonly admission: Admission;
+  /** How long a request was on the wire. */
+  readonly bytesOf: (request: object) => number;
   /** Aborts when streams are to end. */
   readonly stopping: AbortSignal;
 }
@@ -22,22 +31,34 @@ export interface CallDeps {
 /** Writes one message and waits until it is on its way: at most one is under way, however slow the reader is. */
 export type Send = (message: object) => Promise<void>;
 
-/** Turns functions into handlers: what they throw becomes a status, what is our own fault is logged, all is counted. */
+/**
+ * Turns functions into handlers: what they throw becomes a status, what is our own fault is logged, all is counted. `kind` says how
+ * long a call is admitted when there is too much to do.
+ */
 export interface Calls {
-  unary<Q>(method: string, handle: (request: Q) => object | Promise<object>): UntypedHandleCall;
-  /** `signal` aborts when the caller has gone or the server stops. */
+  unary<Q extends object>(
+    method: string,
+    kind: RequestClass,
+    handle: (request: Q) => object | Promise<object>,
+  ): UntypedHandleCall;
+  /** Admitted when it begins. `signal` aborts when the caller has gone or the server stops. */
   serverStream<Q>(
     method: string,
+    kind: RequestClass,
     handle: (request: Q, send: Send, signal: AbortSignal) => Promise<void>,
   ): UntypedHandleCall;
-  /** One answer for each request, in order; the next is read when the answer is on its way. */
-  duplex<Q>(method: string, handle: (request: Q) => object | Promise<object>): UntypedHandleCall;
+  /** One answer for each request, in order; the next is read when the answer is on its way. Each is admitted by itself. */
+  duplex<Q extends object>(
+    method: string,
+    kind: RequestClass,
+    handle: (request: Q) => object | Promise<object>,
+  ): UntypedHandleCall;
 }
 
 type Stream = ServerWritableStream<unknown, object> | ServerDuplexStream<unknown, object>;
 
 export function createCalls(deps: CallDeps): Calls {
-  const { rpc, logger, random, metrics, stopping } = deps;
+  const { rpc, logger, random, metrics, admission, bytesOf, stopping } = deps;
 
   function statusOf(method: string, error: unknown) {
     const requestId = Math.floor(random() * 2 ** 48)
@@ -52,6 +73,22 @@ export function createCalls(deps: CallDeps): Calls {
   /** The library throws where it cannot put an answer on the wire: that ends the call, never the process. */
   const unsendable = (method: string) => (error: unknown) =>
     logger.error({ err: error, method }, 'the answer to a gRPC call could not be sent');
+
+  /** Does the work while there is a place for it; throws CONTROL_OVERLOADED where there is none. */
+  async function admitted<Q extends object>(
+    kind: RequestClass,
+    request: Q,
+    work: (request: Q) => object | Promise<object>,
+  ): Promise<object> {
+    admission.enter(kind);
+    const bytes = bytesOf(request);
+    admission.hold(bytes);
+    try {
+      return await work(request);
+    } finally {
+      admission.leave(kind, bytes);
+    }
+  }
 
   /** Runs a stream to its end, which is the caller's, ours, or an error. */
   async function run(
@@ -86,9 +123,13 @@ export function createCalls(deps: CallDeps): Calls {
   }
 
   return {
-    unary<Q>(method: string, handle: (request: Q) => object | Promise<object>) {
+    unary<Q extends object>(
+      method: string,
+      kind: RequestClass,
+      handle: (request: Q) => object | Promise<object>,
+    ) {
       const handler: handleUnaryCall<Q, object> = (call, callback) => {
-        (async () => await handle(call.request))()
+        admitted(kind, call.request, handle)
           .then(
             (answer) => {
               metrics.answered(method, 'OK');
@@ -102,22 +143,32 @@ export function createCalls(deps: CallDeps): Calls {
     },
     serverStream<Q>(
       method: string,
+      kind: RequestClass,
       handle: (request: Q, send: Send, signal: AbortSignal) => Promise<void>,
     ) {
       const handler: handleServerStreamingCall<Q, object> = (call) =>
-        void run(method, call, (signal) =>
-          handle(call.request, (message) => written(call, message, signal), signal),
-        ).catch(unsendable(method));
+        void run(method, call, async (signal) => {
+          admission.enter(kind);
+          try {
+            await handle(call.request, (message) => written(call, message, signal), signal);
+          } finally {
+            admission.leave(kind);
+          }
+        }).catch(unsendable(method));
       return handler as UntypedHandleCall;
     },
-    duplex<Q>(method: string, handle: (request: Q) => object | Promise<object>) {
+    duplex<Q extends object>(
+      method: string,
+      kind: RequestClass,
+      handle: (request: Q) => object | Promise<object>,
+    ) {
       const handler = (call: ServerDuplexStream<Q, object>): void =>
         void run(method, call, async (signal) => {
           const requests = call.iterator({ destroyOnReturn: false }) as AsyncIterator<Q>;
           for (;;) {
             const next = await untilAborted(requests.next(), signal);
             if (next === undefined || next.done) return;
-            await written(call, await handle(next.value), signal);
+            await written(call, await admitted(kind, next.value, handle), signal);
           }
         }).catch(unsendable(method));
       return handler as UntypedHandleCall;

@@ -35,7 +35,7 @@ export interface ReadDeps {
 export function readMethods(deps: ReadDeps): UntypedServiceImplementation {
   const { registry, calls } = deps;
   return {
-    GetInstance: calls.unary<WireRef>('GetInstance', (request) => {
+    GetInstance: calls.unary<WireRef>('GetInstance', 'read', (request) => {
       const ref = toRef(request);
       const instance = registry.instance(ref);
       if (!instance) throw unknownInstance(ref);
@@ -43,12 +43,15 @@ export function readMethods(deps: ReadDeps): UntypedServiceImplementation {
     }),
     ListInstances: calls.serverStream<ListInstancesRequest>(
       'ListInstances',
+      'read',
       (request, send, signal) => listInstances(registry, request, send, signal),
     ),
-    ListServices: calls.serverStream<ListServicesRequest>('ListServices', (request, send, signal) =>
-      listServices(registry, request, send, signal),
+    ListServices: calls.serverStream<ListServicesRequest>(
+      'ListServices',
+      'read',
+      (request, send, signal) => listServices(registry, request, send, signal),
     ),
-    Watch: calls.serverStream<WatchRequest>('Watch', (request, send, signal) =>
+    Watch: calls.serverStream<WatchRequest>('Watch', 'read', (request, send, signal) =>
       watch(deps, request, send, signal),
     ),
   };

@@ -33,6 +33,19 @@ describe('a status', () => {
     expect(details.length).toBeLessThanOrEqual(500);
   });
 
+  test('says to clients that try again by themselves when they may', () => {
+    const pushback = (retryAfterMs?: number) => {
+      const options = { detail: 'x', ...(retryAfterMs === undefined ? {} : { retryAfterMs }) };
+      const { metadata } = toStatusError(
+        new RegistryError('CONTROL_OVERLOADED', options),
+        rpc,
+        'r',
+      );
+      return metadata.get('grpc-retry-pushback-ms');
+    };
+    expect([pushback(1_500.2), pushback()]).toEqual([['1501'], []]);
+  });
+
   test('names the fields at fault, of many some, and when to come back', () => {
     const problems = Array.from({ length: 500 }, (_, at) => ({
       path: `$.tags[${at}]`,

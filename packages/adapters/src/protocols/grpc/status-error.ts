@@ -40,6 +40,10 @@ export function toStatusError(
   }
   const metadata = new Metadata();
   metadata.set('grpc-status-details-bin', rpc.Status({ code, message: detail, details }));
+  // What clients' own retry policies heed (gRFC A6).
+  if (isRegistryError(error) && error.retryAfterMs !== undefined) {
+    metadata.set('grpc-retry-pushback-ms', String(Math.ceil(error.retryAfterMs)));
+  }
   return { code, details: detail, metadata };
 }
 

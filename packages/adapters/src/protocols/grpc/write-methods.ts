@@ -33,34 +33,38 @@ const UNTRUSTED = { trusted: false } as const;
 /** Register, renew, report, deregister, and what the operator wants. */
 export function writeMethods(registry: Registry, calls: Calls): UntypedServiceImplementation {
   return {
-    Register: calls.unary<RegisterRequest>('Register', async ({ registration }) => {
+    Register: calls.unary<RegisterRequest>('Register', 'write', async ({ registration }) => {
       const outcome = await registry.register(readRegistration(registration), UNTRUSTED);
       const { instance, created, changed, superseded = '' } = outcome;
       return { instance: toInstanceMessage(instance), created, changed, superseded };
     }),
-    RegisterBatch: calls.unary<RegisterBatchRequest>('RegisterBatch', (request) =>
+    RegisterBatch: calls.unary<RegisterBatchRequest>('RegisterBatch', 'write', (request) =>
       registerBatch(registry, request),
     ),
-    Heartbeat: calls.duplex<HeartbeatRequest>('Heartbeat', async ({ namespace, ids }) => {
-      requireCount('ids', ids.length, HEARTBEAT_BATCH_MAX);
-      const within = namespace || DEFAULT_NAMESPACE;
-      const unknown = await registry.renewBatch(ids.map((id) => ({ namespace: within, id })));
-      return { renewed: ids.length - unknown.length, unknownIds: unknown.map(({ id }) => id) };
-    }),
-    Report: calls.unary<ReportRequest>('Report', async (request) => {
+    Heartbeat: calls.duplex<HeartbeatRequest>(
+      'Heartbeat',
+      'heartbeat',
+      async ({ namespace, ids }) => {
+        requireCount('ids', ids.length, HEARTBEAT_BATCH_MAX);
+        const within = namespace || DEFAULT_NAMESPACE;
+        const unknown = await registry.renewBatch(ids.map((id) => ({ namespace: within, id })));
+        return { renewed: ids.length - unknown.length, unknownIds: unknown.map(({ id }) => id) };
+      },
+    ),
+    Report: calls.unary<ReportRequest>('Report', 'heartbeat', async (request) => {
       const { instance, ttlMs } = await registry.heartbeat(toRef(request), readReport(request));
       return {
         instance: toInstanceMessage(instance),
         ...(ttlMs === undefined ? {} : { ttlMs: Math.round(ttlMs) }),
       };
     }),
-    Deregister: calls.unary<WireRef>('Deregister', async (request) => ({
+    Deregister: calls.unary<WireRef>('Deregister', 'write', async (request) => ({
       instance: toInstanceMessage(await registry.deregister(toRef(request))),
     })),
-    SetIntent: calls.unary<SetIntentRequest>('SetIntent', async (request) => ({
+    SetIntent: calls.unary<SetIntentRequest>('SetIntent', 'write', async (request) => ({
       instance: toInstanceMessage(await registry.setIntent(toRef(request), readIntent(request))),
     })),
-    HandOver: calls.unary<HandOverRequest>('HandOver', async (request) => {
+    HandOver: calls.unary<HandOverRequest>('HandOver', 'write', async (request) => {
       const { to } = request;
       const next = to === '' ? undefined : toRef({ namespace: request.namespace, id: to }).id;
       return { term: await registry.handOver(toServiceKey(request), next) };

@@ -17,7 +17,6 @@ export const BEAT_CHECK = 'nacos-beat';
 export const CONNECTION_LEASE = { ttlMs: 30_000, heartbeatMs: 10_000 } as const;
 const WEIGHT_UNIT = 100;
 const MAX_WEIGHT = 65_535;
-const MAX_SCAN = 1_000;
 
 export function toRegistrationInput(
   key: ServiceKey,
@@ -61,15 +60,7 @@ export function findAt(
   ip: string,
   port: number,
 ): Instance | undefined {
-  const { namespace } = key;
-  for (const id of [shortId(key, ip, port), longId(key, ip, port)]) {
-    const found = registry.instance({ namespace, id });
-    if (found && isAt(found, key, ip, port)) return found;
-  }
-  const view = registry.view(key);
-  // In a larger service an address under another id is not looked for: the registry lets the newer id take its place.
-  if (!view || view.count > MAX_SCAN) return undefined;
-  return view.instances.find((each) => isAt(each, key, ip, port));
+  return registry.instanceAt(key, ip, port);
 }
 
 /** The id of a new instance: the registry's own form, with the group in front where another service has that. */
@@ -86,16 +77,6 @@ function shortId({ name }: ServiceKey, ip: string, port: number): string {
 
 function longId(key: ServiceKey, ip: string, port: number): string {
   return `${key.group}@@${shortId(key, ip, port)}`;
-}
-
-function isAt(instance: Instance, key: ServiceKey, ip: string, port: number): boolean {
-  const { service } = instance;
-  return (
-    instance.address === ip &&
-    instance.port === port &&
-    service.name === key.name &&
-    service.group === key.group
-  );
 }
 
 function keptBy(keeper: Keeper, { ip, port, metadata }: NacosInstance): Partial<RegistrationInput> {

@@ -2,6 +2,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { backoffDelayMs } from '@portolan/client';
 import type { Clock, Random, TimerHandle } from '@portolan/core';
+import { readAnswer } from './read-answer.ts';
 
 /** A request that is due. */
 export interface DueRequest {
@@ -23,7 +24,6 @@ export interface LaneOwner {
 }
 
 const REQUEST_TIMEOUT_MS = 10_000;
-const MAX_HEAD_BYTES = 65_536;
 const RECONNECT = { baseMs: 100, capMs: 5_000 };
 /** A timer is not exact to less, and sending a little early is not early at the registry. */
 const TIMER_SLACK_MS = 0.5;
@@ -108,30 +108,17 @@ export class LoadLane {
   #read(piece: Buffer): void {
     this.#buffered = this.#buffered.length === 0 ? piece : Buffer.concat([this.#buffered, piece]);
     const buffered = this.#buffered;
-    const headEnd = buffered.indexOf('\r\n\r\n');
-    if (headEnd < 0) {
-      if (buffered.length > MAX_HEAD_BYTES) this.#fail('an answer without end of its head');
+    const answer = readAnswer(buffered);
+    if (answer === undefined) return;
+    if (typeof answer === 'string') {
+      this.#fail(answer);
       return;
     }
-    const head = buffered.toString('latin1', 0, headEnd);
-    const status = /^HTTP\/1\.1 (\d{3})/.exec(head)?.[1];
-    const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
-    if (status === undefined || length === undefined) {
-      this.#fail('an answer that is not HTTP/1.1 with a Content-Length');
-      return;
-    }
-    const end = headEnd + 4 + Number(length);
-    if (buffered.length < end) return;
     this.#buffered = EMPTY;
-    const { clock } = this.#owner;
     this.#failures = 0;
     this.#timer?.cancel();
-    this.#owner.answered(
-      clock.now() - this.#fromMs,
-      Number(status),
-      buffered.subarray(headEnd + 4, end),
-    );
-    if (/\r\nconnection: *close/i.test(head) || buffered.length > end) this.#drop();
+    this.#owner.answered(this.#owner.clock.now() - this.#fromMs, answer.status, answer.body);
+    if (answer.closes || buffered.length > answer.end) this.#drop();
     this.#next();
   }
 

@@ -3,13 +3,20 @@ import {
   Client,
   type ClientReadableStream,
   credentials,
+  Metadata,
   type ServiceDefinition,
-  type ServiceError,
+  type StatusObject,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { createGrpcAdapter } from '@portolan/adapters/grpc';
 import { NO_METRICS } from '@portolan/core';
 import { seededRandom } from '@portolan/testing';
+import {
+  type AdmissionOptions,
+  type ControlAdmission,
+  createAdmission,
+  UNLIMITED,
+} from '../../control/admission.ts';
 import { faultLog } from '../test-control/turned-registry.ts';
 import { createNativeApi, type NativeApi } from '../test-rest/native-api.ts';
 
@@ -21,6 +28,8 @@ export interface GrpcOutcome {
   readonly code: number;
   readonly details: string;
   readonly answers: readonly object[];
+  /** When a client that tries again by itself may do so. */
+  readonly pushbackMs?: number;
 }
 
 /** The gRPC API over the real registry, at a port of the loopback address, in a time that is turned. */
@@ -29,18 +38,21 @@ export interface GrpcDoor {
   readonly definition: ServiceDefinition;
   /** What was logged as a fault of ours: has to stay empty. */
   readonly faults: readonly object[];
+  readonly admission: ControlAdmission;
   /** Sends one message as bytes, however the method takes them; a watch is ended after its opening state. */
   send(method: string, bytes: Buffer): Promise<GrpcOutcome>;
   watch(request: object): ClientReadableStream<object>;
   close(): Promise<void>;
 }
 
-export async function openGrpcDoor(): Promise<GrpcDoor> {
+export async function openGrpcDoor(overload: Partial<AdmissionOptions> = {}): Promise<GrpcDoor> {
   const native = await createNativeApi();
   const { faults, logger } = faultLog();
+  const deps = { ...native, logger, random: seededRandom(9), metrics: NO_METRICS };
+  const admission = createAdmission({ ...UNLIMITED, ...overload }, { ...deps, name: 'grpc' });
   const adapter = createGrpcAdapter(
     { listen: { host: '127.0.0.1', port: 0 } },
-    { ...native, logger, random: seededRandom(9), metrics: NO_METRICS },
+    { ...deps, admission },
   );
   const ending = new AbortController();
   const { address, closed } = await adapter.start(ending.signal);
@@ -59,18 +71,22 @@ export async function openGrpcDoor(): Promise<GrpcDoor> {
     native,
     definition,
     faults,
+    admission,
     send(name, bytes) {
       const method = definition[name];
       if (!method) throw new Error(`there is no method ${name}`);
       const { path, responseDeserialize } = method;
       const answers: object[] = [];
       return new Promise((resolve) => {
-        const end = ({ code, details }: Pick<ServiceError, 'code' | 'details'>): void =>
-          resolve({ code, details, answers });
+        const end = ({ code, details, metadata }: StatusObject): void => {
+          const [pushback] = metadata.get('grpc-retry-pushback-ms');
+          const pushbackMs = pushback === undefined ? undefined : Number(pushback);
+          resolve({ code, details, answers, ...(pushbackMs === undefined ? {} : { pushbackMs }) });
+        };
         if (!method.requestStream && !method.responseStream) {
           client.makeUnaryRequest(path, asIs, responseDeserialize, bytes, (error, answer) => {
             if (answer) answers.push(answer);
-            end(error ?? { code: 0, details: '' });
+            end(error ?? { code: 0, details: '', metadata: new Metadata() });
           });
           return;
         }
@@ -102,6 +118,7 @@ export async function openGrpcDoor(): Promise<GrpcDoor> {
       await native.clock.advance(0);
       await native.clock.advance(10_000);
       await closed;
+      admission.close();
       await native.close();
     },
   };

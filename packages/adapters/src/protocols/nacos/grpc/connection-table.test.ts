@@ -20,7 +20,8 @@ function setUp() {
   const before: ((input: RegistrationInput) => Promise<void>)[] = [];
   const registry = {
     instance: ({ id }: InstanceRef) => instances.get(id),
-    view: () => undefined,
+    instanceAt: (_: unknown, address: string, port: number) =>
+      [...instances.values()].find((one) => one.address === address && one.port === port),
     intent: () => ({ enabled: true }),
     renewBatch: async (refs: readonly InstanceRef[]) => refs.filter(({ id }) => !instances.has(id)),
     async register(input: RegistrationInput) {

@@ -5,13 +5,19 @@ import type {
   ServerCredentials,
   ServerDuplexStream,
 } from '@grpc/grpc-js';
-import { isRegistryError, type SocketAddress, type SocketProtocolAdapter } from '@portolan/core';
+import {
+  type Admission,
+  isRegistryError,
+  NO_ADMISSION,
+  type SocketAddress,
+  type SocketProtocolAdapter,
+} from '@portolan/core';
 import type { NacosClient } from '../client-directory.ts';
 import { toNacosFault } from '../nacos-error.ts';
 import type { NacosParts } from '../nacos-parts.ts';
 import { Connection } from './connection.ts';
 import { type ConnectionTable, createConnectionTable } from './connection-table.ts';
-import { namingRequests } from './naming-requests.ts';
+import { classOf, namingRequests } from './naming-requests.ts';
 import {
   failure,
   loadServices,
@@ -28,6 +34,8 @@ export interface NacosGrpcOptions {
   readonly listen: SocketAddress;
   /** Clients at a time; default 10,000. */
   readonly maxConnections?: number;
+  /** Asked for every request; absent: all are taken. */
+  readonly admission?: Admission;
 }
 
 const UNREGISTERED = 301;
@@ -114,7 +122,7 @@ function bind(
 }
 
 function createFront(
-  { maxConnections = 10_000 }: NacosGrpcOptions,
+  { maxConnections = 10_000, admission = NO_ADMISSION }: NacosGrpcOptions,
   parts: NacosParts,
   table: ConnectionTable,
 ): {
@@ -153,6 +161,18 @@ function createFront(
     });
     const { type: answered, body: more } = await handler(connection, body);
     return toPayload(answered, success(requestId, more));
+  }
+
+  /** Answers while there is a place for it; throws CONTROL_OVERLOADED where there is none. */
+  async function admitted(message: Message, bytes: number, peer: string): Promise<Payload> {
+    const kind = classOf(message.type);
+    admission.enter(kind);
+    admission.hold(bytes);
+    try {
+      return await answer(message, peer);
+    } finally {
+      admission.leave(kind, bytes);
+    }
   }
 
   /** One id a connection, whether it is asked for or the stream comes without. */
@@ -198,7 +218,8 @@ function createFront(
       try {
         const message = readPayload(call.request);
         requestId = requestIdOf(message.body);
-        answer(message, call.getPeer()).then(done, (error: unknown) =>
+        const bytes = call.request.body?.value?.length ?? 0;
+        admitted(message, bytes, call.getPeer()).then(done, (error: unknown) =>
           done(toErrorResponse(error, requestId)),
         );
       } catch (error) {

@@ -1,4 +1,4 @@
-import { RegistryError } from '@portolan/core';
+import { RegistryError, type RequestClass } from '@portolan/core';
 import { serviceInfoOf } from '../http/nacos-context.ts';
 import { listServices } from '../http/services.ts';
 import { illegal, missing } from '../nacos-error.ts';
@@ -24,6 +24,20 @@ export interface Answer {
 }
 
 export type NamingHandler = (connection: Connection, body: Body) => Promise<Answer> | Answer;
+
+const CLASSES: Readonly<Record<string, RequestClass>> = {
+  // A client whose health check fails lets its connection go, and with it what it registered.
+  ServerCheckRequest: 'heartbeat',
+  HealthCheckRequest: 'heartbeat',
+  InstanceRequest: 'write',
+  PersistentInstanceRequest: 'write',
+  BatchInstanceRequest: 'write',
+};
+
+/** How long a request is admitted when there is too much to do. */
+export function classOf(type: string): RequestClass {
+  return Object.hasOwn(CLASSES, type) ? (CLASSES[type] ?? 'read') : 'read';
+}
 
 /** The naming requests, by Java's names for them. */
 export function namingRequests(
