@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   type AddressPolicy,
   type Clock,
@@ -31,6 +30,7 @@ import { createHealthReconciler } from './health/reconciler.ts';
 import { LeaseTable } from './leases/lease-table.ts';
 import { type RegistryOptionsInput, resolveRegistryOptions } from './options/registry-options.ts';
 import { createRegistryMetrics } from './telemetry/registry-metrics.ts';
+import { nextTurn } from './time/next-turn.ts';
 import { commitDocuments, type DocumentChange } from './write/commit-documents.ts';
 import { createDocuments } from './write/documents.ts';
 import { InstanceWriter, notFound } from './write/instance-writer.ts';

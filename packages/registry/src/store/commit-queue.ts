@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { type CommitResult, type Guard, type Op, RegistryError } from '@portolan/core';
+import { nextTurn } from '../time/next-turn.ts';
 import type { CommitRequest } from './evaluate-commits.ts';
 
 export interface CommitQueueLimits {

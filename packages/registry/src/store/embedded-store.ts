@@ -1,5 +1,4 @@
 import { isAbsolute, resolve } from 'node:path';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type {
   Change,
   CommitResult,
@@ -11,6 +10,7 @@ import type {
   Revision,
   Store,
 } from '@portolan/core';
+import { nextTurn } from '../time/next-turn.ts';
 import { ChangeWindow, type ChangeWindowOptions } from './change-window.ts';
 import {
   CommitQueue,

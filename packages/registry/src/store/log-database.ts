@@ -1,5 +1,5 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Entry, Logger, Revision } from '@portolan/core';
+import { nextTurn } from '../time/next-turn.ts';
 import { writeBase } from './base-writer.ts';
 import { byKeyBytes } from './by-key-bytes.ts';
 import type { DataFolder, LogEnd } from './data-folder.ts';
