@@ -2,6 +2,7 @@ import {
   type AddressPolicy,
   type Clock,
   type DocumentWrite,
+  type ExclusiveRole,
   type HealthProbe,
   type Heartbeat,
   type HeartbeatOutcome,
@@ -15,6 +16,7 @@ import {
   RegistryError,
   type Revision,
   type ServiceView,
+  type Status,
   type Store,
   serviceId,
 } from '@portolan/core';
@@ -24,7 +26,7 @@ import type { InstanceRecord, RecordDelta } from './catalogue/instance-record.ts
 import { CheckScheduler } from './checks/check-scheduler.ts';
 import { encodePolicy, encodeRoute, encodeWebhook } from './codec/document-codec.ts';
 import { encodeSettings } from './codec/exclusive-codec.ts';
-import { refKey } from './codec/keys.ts';
+import { idOf, refKey } from './codec/keys.ts';
 import { ExclusiveController } from './exclusive/exclusive-controller.ts';
 import { createHealthReconciler } from './health/reconciler.ts';
 import { LeaseTable } from './leases/lease-table.ts';
@@ -219,25 +221,26 @@ export async function createRegistry(
       metrics.heartbeats('unknown');
       return notFound(ref);
     }
-    let { instance } = record;
-    if (beat?.metadata && mergeLabels(instance.metadata, beat.metadata) !== instance.metadata) {
-      instance = await writer.patch(ref, { metadata: beat.metadata });
-    }
-    if (beat?.status) instance = await report(ref, instance, beat, beat.status);
+    if (beat) await tell(ref, record.instance, beat);
     // A removal may be on its way to the store while its instance is heard: only what comes of it tells who was in time.
     const removal = renewed(key) ? reconciler.removalUnderWay(key) : undefined;
-    if (removal) {
-      await removal;
-      const left = catalogue.instance(ref);
-      if (!left) {
-        metrics.heartbeats('unknown');
-        return notFound(ref);
-      }
-      instance = left;
+    if (removal) await removal;
+    const present = beat || removal ? catalogue.record(key) : record;
+    if (!present && removal) {
+      metrics.heartbeats('unknown');
+      return notFound(ref);
     }
     metrics.heartbeats('renewed');
-    const lease = leases.get(key);
-    return { instance, ...(lease === undefined ? {} : { ttlMs: lease.remainingMs }) };
+    return new Renewal(present ?? record, leases.get(key)?.remainingMs);
+  }
+
+  /** What a heartbeat says besides that there is one. */
+  async function tell(ref: InstanceRef, known: Instance, beat: Heartbeat): Promise<void> {
+    let instance = known;
+    if (beat.metadata && mergeLabels(instance.metadata, beat.metadata) !== instance.metadata) {
+      instance = await writer.patch(ref, { metadata: beat.metadata });
+    }
+    if (beat.status) await report(ref, instance, beat, beat.status);
   }
 
   async function report(
@@ -357,6 +360,33 @@ export async function createRegistry(
       catalogue.subscribers.clear();
     },
   };
+}
+
+/** Most answers to a heartbeat name three things of the instance: it is made only for those that want all of it. */
+class Renewal implements HeartbeatOutcome {
+  declare readonly ttlMs?: number;
+  readonly #record: InstanceRecord;
+
+  constructor(record: InstanceRecord, ttlMs: number | undefined) {
+    this.#record = record;
+    if (ttlMs !== undefined) this.ttlMs = ttlMs;
+  }
+
+  get id(): string {
+    return idOf(this.#record.key);
+  }
+
+  get status(): Status {
+    return this.#record.status;
+  }
+
+  get exclusive(): ExclusiveRole | undefined {
+    return this.#record.exclusive;
+  }
+
+  get instance(): Instance {
+    return this.#record.instance;
+  }
 }
 
 function shuttingDown(): RegistryError {

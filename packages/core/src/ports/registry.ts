@@ -84,6 +84,9 @@ export interface Heartbeat {
 }
 
 export interface HeartbeatOutcome {
+  readonly id: string;
+  readonly status: Instance['status'];
+  readonly exclusive: Instance['exclusive'] | undefined;
   readonly instance: Instance;
   /** Milliseconds until the lease ends without another heartbeat; absent without a lease. */
   readonly ttlMs?: number;

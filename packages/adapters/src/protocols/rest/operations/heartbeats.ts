@@ -41,12 +41,12 @@ export function heartbeatOperations(context: RestContext): Operation[] {
   const { registry } = context;
 
   async function renew(ref: InstanceRef, heartbeat: Heartbeat | undefined) {
-    const outcome = await registry.heartbeat(ref, heartbeat);
+    const { id, ttlMs, status, exclusive } = await registry.heartbeat(ref, heartbeat);
     return jsonReply({
-      id: outcome.instance.id,
-      ttlMs: outcome.ttlMs === undefined ? null : Math.round(outcome.ttlMs),
-      status: outcome.instance.status,
-      exclusive: toRoleJson(outcome.instance.exclusive),
+      id,
+      ttlMs: ttlMs === undefined ? null : Math.round(ttlMs),
+      status,
+      exclusive: toRoleJson(exclusive),
     });
   }
 
