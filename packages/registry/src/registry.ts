@@ -128,9 +128,9 @@ export async function createRegistry(
   });
   const exclusive = new ExclusiveController({ catalogue, store, clock, random, logger, metrics });
   /** Whether it counted as lost until now. */
-  const renewed = (key: string): boolean => {
-    if (leases.renew(key) !== 'returned') return false;
-    reconciler.mark([key]);
+  const hear = (record: InstanceRecord): boolean => {
+    if (leases.renew(record) !== 'returned') return false;
+    reconciler.mark([record.key]);
     return true;
   };
   const writer = new InstanceWriter({
@@ -141,7 +141,10 @@ export async function createRegistry(
     clock,
     metrics,
     lock,
-    onRenewed: (key) => (renewed(key) ? reconciler.removalUnderWay(key) : undefined),
+    onRenewed: (key) => {
+      const record = catalogue.record(key);
+      return record && hear(record) ? reconciler.removalUnderWay(key) : undefined;
+    },
     ...(deps.preflight === undefined ? {} : { preflight: deps.preflight }),
   });
   const shared = { store, lock, reached: catalogue.reached };
@@ -223,15 +226,17 @@ export async function createRegistry(
     }
     if (beat) await tell(ref, record.instance, beat);
     // A removal may be on its way to the store while its instance is heard: only what comes of it tells who was in time.
-    const removal = renewed(key) ? reconciler.removalUnderWay(key) : undefined;
+    const told = beat ? catalogue.record(key) : record;
+    const removal = told && hear(told) ? reconciler.removalUnderWay(key) : undefined;
     if (removal) await removal;
-    const present = beat || removal ? catalogue.record(key) : record;
-    if (!present && removal) {
+    const present = removal ? catalogue.record(key) : told;
+    if (!present) {
       metrics.heartbeats('unknown');
       return notFound(ref);
     }
     metrics.heartbeats('renewed');
-    return new Renewal(present ?? record, leases.get(key)?.remainingMs);
+    // It was given its whole term this moment.
+    return new Renewal(present, present.lease?.ttlMs);
   }
 
   /** What a heartbeat says besides that there is one. */
@@ -297,8 +302,9 @@ export async function createRegistry(
       const removals = new Set<Promise<void>>();
       for (const ref of refs) {
         const key = refKey(ref);
-        if (!catalogue.record(key)) unknown.push(ref);
-        else if (renewed(key)) {
+        const record = catalogue.record(key);
+        if (!record) unknown.push(ref);
+        else if (hear(record)) {
           const removal = reconciler.removalUnderWay(key);
           if (!removal) continue;
           leaving.push(ref);

@@ -12,9 +12,8 @@ const NOT_ASCII = 0x80;
 export class KeySlots {
   /** Newest slot of each bucket; a power of two of them. */
   #heads = new Int32Array(FIRST_SLOTS).fill(NO_SLOT);
-  /** By slot: the next one in its bucket, and the hash of its key. */
-  #next = new Int32Array(FIRST_SLOTS);
-  #hashes = new Int32Array(FIRST_SLOTS);
+  /** Two by slot, side by side so that they are read together: the next one in its bucket, and the hash of its key. */
+  #links = new Int32Array(FIRST_SLOTS * 2);
   readonly #keys: (string | undefined)[] = [];
   readonly #free: number[] = [];
 
@@ -53,8 +52,8 @@ export class KeySlots {
       hash = mix(hash, byte);
     }
     if (bits >= NOT_ASCII) return this.add(source.toString('utf8', from, to));
-    for (let slot = this.#first(hash); slot !== NO_SLOT; slot = this.#next[slot] ?? NO_SLOT) {
-      if (this.#hashes[slot] === hash && isText(this.#keys[slot] ?? '', source, from, to)) {
+    for (let slot = this.#first(hash); slot !== NO_SLOT; slot = this.#after(slot)) {
+      if (this.#links[slot * 2 + 1] === hash && isText(this.#keys[slot] ?? '', source, from, to)) {
         return slot;
       }
     }
@@ -66,13 +65,13 @@ export class KeySlots {
     const hash = hashText(key);
     const slot = this.#find(key, hash);
     if (slot === NO_SLOT) return NO_SLOT;
-    const after = this.#next[slot] ?? NO_SLOT;
+    const after = this.#after(slot);
     const bucket = hash & (this.#heads.length - 1);
     let before = this.#heads[bucket] ?? NO_SLOT;
     if (before === slot) this.#heads[bucket] = after;
     else {
-      while (this.#next[before] !== slot) before = this.#next[before] ?? NO_SLOT;
-      this.#next[before] = after;
+      while (this.#after(before) !== slot) before = this.#after(before);
+      this.#links[before * 2] = after;
     }
     this.#keys[slot] = undefined;
     this.#free.push(slot);
@@ -83,38 +82,40 @@ export class KeySlots {
     return this.#heads[hash & (this.#heads.length - 1)] ?? NO_SLOT;
   }
 
+  #after(slot: number): number {
+    return this.#links[slot * 2] ?? NO_SLOT;
+  }
+
   #find(key: string, hash: number): number {
     let slot = this.#first(hash);
-    while (slot !== NO_SLOT && (this.#hashes[slot] !== hash || this.#keys[slot] !== key)) {
-      slot = this.#next[slot] ?? NO_SLOT;
+    while (slot !== NO_SLOT && (this.#links[slot * 2 + 1] !== hash || this.#keys[slot] !== key)) {
+      slot = this.#after(slot);
     }
     return slot;
   }
 
   #insert(key: string, hash: number): number {
     const slot = this.#free.pop() ?? this.#keys.length;
-    if (slot === this.#next.length) this.#grow();
+    if (slot * 2 === this.#links.length) this.#grow();
     this.#keys[slot] = key;
-    this.#hashes[slot] = hash;
     this.#link(slot, hash);
     return slot;
   }
 
   #link(slot: number, hash: number): void {
     const bucket = hash & (this.#heads.length - 1);
-    this.#next[slot] = this.#heads[bucket] ?? NO_SLOT;
+    this.#links[slot * 2] = this.#heads[bucket] ?? NO_SLOT;
+    this.#links[slot * 2 + 1] = hash;
     this.#heads[bucket] = slot;
   }
 
   /** Only when no slot is free. */
   #grow(): void {
-    const used = this.#next.length;
-    const hashes = new Int32Array(used * 2);
-    hashes.set(this.#hashes);
-    this.#hashes = hashes;
-    this.#next = new Int32Array(used * 2);
+    const before = this.#links;
+    const used = before.length / 2;
+    this.#links = new Int32Array(used * 4);
     this.#heads = new Int32Array(used * 2).fill(NO_SLOT);
-    for (let slot = 0; slot < used; slot++) this.#link(slot, hashes[slot] ?? 0);
+    for (let slot = 0; slot < used; slot++) this.#link(slot, before[slot * 2 + 1] ?? 0);
   }
 }
 

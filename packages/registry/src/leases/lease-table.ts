@@ -76,9 +76,8 @@ export class LeaseTable {
   }
 
   /** `returned`: it counted as lost until now, and whoever judges health has to look again. */
-  renew(key: string): 'none' | 'renewed' | 'returned' {
-    const record = this.#deps.recordOf(key);
-    if (!record?.lease || record.leaseSlot === NO_LEASE) return 'none';
+  renew(record: InstanceRecord): 'none' | 'renewed' | 'returned' {
+    if (!record.lease || record.leaseSlot === NO_LEASE) return 'none';
     const slot = record.leaseSlot;
     this.#giveTerm(slot, record.lease);
     if (this.#marks[slot] === 0) return 'renewed';
