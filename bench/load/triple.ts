@@ -2,7 +2,7 @@
  * What nobody publishes together: heartbeats, churn and the time from a change to its subscribers, at the same time and against the same
  * registry, durable throughout.
  *
- *   node bench/load/triple.ts [--instances 10000] [--seconds 20] [--changes 100] [--watchers 200] [--beat 5]
+ *   node bench/load/triple.ts [--instances 10000] [--seconds 20] [--changes 100] [--watchers 200] [--beat 5] [--pin 1]
  *
  * All instances are heard of every `--beat` seconds, 500 a request; `--changes` registrations a second change an instance of one of
  * 50 services; each of the `--watchers` follows one of these services by server-sent events.
@@ -33,7 +33,9 @@ function registration(index: number, version: string): object {
   };
 }
 
-const server = await startServer();
+/** On one core, its collector included; else it has the machine to itself but for the load. */
+const pin = option('pin', 0) === 1;
+const server = await startServer({ pin });
 const { host, hostname, port } = new URL(server.control);
 const sockets: Socket[] = [];
 /** The newest change that each has seen. */
