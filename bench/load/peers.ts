@@ -146,7 +146,7 @@ function toRows(
     {
       ...nativeRow,
       figure: nativeRow.figure + compared(native),
-      ...(what === 'register'
+      ...(what === 'register' && theirLane?.api.isPart !== true
         ? { target: `≥ ${TARGET} × ${peer.name}`, met: ratio(native) >= TARGET }
         : {}),
     },

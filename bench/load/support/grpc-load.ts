@@ -9,6 +9,8 @@ export interface GrpcLoadOptions {
   readonly connections: number;
   /** `/package.Service/Method` */
   readonly path: string;
+  /** A call before each, which is part of the same piece of work. */
+  readonly before?: { readonly path: string; readonly next: (sequence: number) => Uint8Array };
   /** One stream a connection with a message and its answer after the other, and not one stream a message. */
   readonly isStreaming: boolean;
   /** The next request's message, or undefined when there is no more. */
@@ -27,15 +29,19 @@ export async function runGrpcLoad(options: GrpcLoadOptions): Promise<LoadResult>
   const startedMs = performance.now();
   let sequence = 0;
 
-  const take = (): Buffer | undefined => {
+  const { before } = options;
+  const take = (): { readonly bytes: Buffer; readonly first?: Buffer } | undefined => {
     if (performance.now() - startedMs >= options.durationMs) return undefined;
-    const message = options.next(sequence++);
-    return message && withPrefix(message);
+    const at = sequence++;
+    const message = options.next(at);
+    if (!message) return undefined;
+    const bytes = withPrefix(message);
+    return before ? { bytes, first: withPrefix(before.next(at)) } : { bytes };
   };
-  const open = (session: ClientHttp2Session): ClientHttp2Stream =>
+  const open = (session: ClientHttp2Session, path = options.path): ClientHttp2Stream =>
     session.request({
       ':method': 'POST',
-      ':path': options.path,
+      ':path': path,
       'content-type': 'application/grpc',
       te: 'trailers',
     });
@@ -45,12 +51,14 @@ export async function runGrpcLoad(options: GrpcLoadOptions): Promise<LoadResult>
     session.on('error', () => undefined);
     let stream: ClientHttp2Stream | undefined;
     try {
-      for (let bytes = take(); bytes !== undefined; bytes = take()) {
+      for (let work = take(); work !== undefined; work = take()) {
+        const { bytes, first } = work;
         const sentMs = performance.now();
-        stream ??= open(session);
-        const failure = await (options.isStreaming
-          ? answerTo(stream, bytes)
-          : callOf(stream, bytes));
+        let failure = first && (await callOf(open(session, before?.path), first));
+        if (failure === undefined) {
+          stream ??= open(session);
+          failure = await (options.isStreaming ? answerTo(stream, bytes) : callOf(stream, bytes));
+        }
         latency.record(performance.now() - sentMs);
         if (failure !== undefined) errors.set(failure, (errors.get(failure) ?? 0) + 1);
         if (!options.isStreaming || failure !== undefined) stream = undefined;

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { runGrpcLoad } from '../grpc-load.ts';
+import { type GrpcLoadOptions, runGrpcLoad } from '../grpc-load.ts';
 import { type LoadResult, runLoad } from '../http-load.ts';
 import {
   type BenchInstance,
@@ -84,7 +84,7 @@ export function createLane(
   async function run(
     seconds: number,
     next: () => Buffer,
-    grpc: { readonly path: string; readonly isStreaming: boolean } | undefined,
+    grpc: Pick<GrpcLoadOptions, 'path' | 'before' | 'isStreaming'> | undefined,
   ): Promise<Measured> {
     const plan = { origin, connections, durationMs: seconds * 1_000, next };
     const cpuBefore = await server.cpuSeconds();
@@ -102,19 +102,25 @@ export function createLane(
   return {
     api,
     server,
-    register: (seconds) =>
-      run(
-        seconds,
-        () => api.registration(host, instanceAt(from + registered++, services)),
-        api.grpc && { path: api.grpc.register, isStreaming: false },
-      ),
+    register(seconds) {
+      let instance = instanceAt(from, services);
+      const next = (): Buffer => {
+        instance = instanceAt(from + registered++, services);
+        return api.registration(host, instance);
+      };
+      if (!api.grpc) return run(seconds, next, undefined);
+      const { register: path, first } = api.grpc;
+      const before = first && { path: first.path, next: () => first.message(instance) };
+      return run(seconds, next, { path, isStreaming: false, ...(before && { before }) });
+    },
     async beat(seconds) {
       const { beat } = api;
       if (beat === undefined) throw new Error(`${api.register} has no heartbeats`);
+      const path = api.grpc?.heartbeat;
       return run(
         seconds,
         () => beat(host, beaten()),
-        api.grpc && { path: api.grpc.heartbeat, isStreaming: true },
+        path === undefined ? undefined : { path, isStreaming: true },
       );
     },
   };

@@ -38,7 +38,14 @@ export interface RegistryApi {
   readonly heartbeat?: string;
   beat?(host: string, instance: BenchInstance): Buffer;
   /** The bytes are gRPC messages for this method, and not HTTP/1.1 requests. */
-  readonly grpc?: { readonly register: string; readonly heartbeat: string };
+  readonly grpc?: {
+    readonly register: string;
+    readonly heartbeat?: string;
+    /** A call that comes before each registration and belongs to it. */
+    readonly first?: { readonly path: string; message(instance: BenchInstance): Buffer };
+  };
+  /** It is not a whole registration: shown beside ours, not held against it. */
+  readonly isPart?: boolean;
   /** What was there from the beginning can be beaten too, and not only what this API registered. */
   readonly beatsFilled: boolean;
 }
