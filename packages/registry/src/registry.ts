@@ -26,7 +26,7 @@ import type { InstanceRecord, RecordDelta } from './catalogue/instance-record.ts
 import { CheckScheduler } from './checks/check-scheduler.ts';
 import { encodePolicy, encodeRoute, encodeWebhook } from './codec/document-codec.ts';
 import { encodeSettings } from './codec/exclusive-codec.ts';
-import { idOf, refKey } from './codec/keys.ts';
+import { fromRefKey, idOf, refKey } from './codec/keys.ts';
 import { ExclusiveController } from './exclusive/exclusive-controller.ts';
 import { createHealthReconciler } from './health/reconciler.ts';
 import { LeaseTable } from './leases/lease-table.ts';
@@ -297,23 +297,14 @@ export async function createRegistry(
     },
     heartbeat,
     async renewBatch(refs) {
-      const unknown: InstanceRef[] = [];
-      const leaving: InstanceRef[] = [];
-      const removals = new Set<Promise<void>>();
-      for (const ref of refs) {
-        const key = refKey(ref);
-        const record = catalogue.record(key);
-        if (!record) unknown.push(ref);
-        else if (hear(record)) {
-          const removal = reconciler.removalUnderWay(key);
-          if (!removal) continue;
-          leaving.push(ref);
-          removals.add(removal);
-        }
-      }
-      if (leaving.length > 0) {
-        await Promise.all(removals);
-        for (const ref of leaving) if (!catalogue.instance(ref)) unknown.push(ref);
+      const records = catalogue.recordsOf(refs.map(refKey));
+      const unknown = refs.filter((_, at) => !records[at]);
+      const returned = leases.renewMany(records).map(({ key }) => key);
+      if (returned.length > 0) {
+        reconciler.mark(returned);
+        const leaving = returned.filter((key) => reconciler.removalUnderWay(key));
+        await Promise.all(leaving.map((key) => reconciler.removalUnderWay(key)));
+        for (const key of leaving) if (!catalogue.record(key)) unknown.push(fromRefKey(key));
       }
       if (refs.length > unknown.length) metrics.heartbeats('renewed', refs.length - unknown.length);
       if (unknown.length > 0) metrics.heartbeats('unknown', unknown.length);

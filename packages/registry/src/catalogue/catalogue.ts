@@ -181,6 +181,11 @@ export class Catalogue implements CatalogueReader {
     return this.#state.records.get(key);
   }
 
+  /** As `record` of each. */
+  recordsOf(keys: readonly string[]): readonly (InstanceRecord | undefined)[] {
+    return this.#state.records.getMany(keys);
+  }
+
   instance(ref: InstanceRef): Instance | undefined {
     return this.#state.records.get(refKey(ref))?.instance;
   }

@@ -14,6 +14,17 @@ export class KeyMap<V> {
     return slot === NO_SLOT ? undefined : this.#values[slot];
   }
 
+  /** As `get` of each; see `KeySlots.findMany`. */
+  getMany(keys: readonly string[]): readonly (V | undefined)[] {
+    const values: (V | undefined)[] = new Array(keys.length);
+    const slots = this.#slots.findMany(keys);
+    for (let at = 0; at < slots.length; at++) {
+      const slot = slots[at] ?? NO_SLOT;
+      values[at] = slot === NO_SLOT ? undefined : this.#values[slot];
+    }
+    return values;
+  }
+
   set(key: string, value: V): void {
     this.#values[this.#slots.add(key)] = value;
   }

@@ -29,6 +29,8 @@ describe('slots of keys', () => {
             model.set(text, slot);
           }
           expect(slots.size).toBe(model.size);
+          const asked = ['a', 'nobody', text, 'instance/default/i-1', text];
+          expect([...slots.findMany(asked)]).toEqual(asked.map((each) => slots.find(each)));
           for (const [each, slot] of model) expect(slots.keyAt(slot)).toBe(each);
           for (const slot of model.values()) expect(slot).toBeLessThan(slots.end);
         }
@@ -65,6 +67,11 @@ describe('a map of many keys', () => {
             model.set(text, at);
           }
           expect(map.size).toBe(model.size);
+          expect(map.getMany(['a', text, 'nobody'])).toEqual([
+            model.get('a'),
+            model.get(text),
+            model.get('nobody'),
+          ]);
         }
         const ascending = (a: number, b: number): number => a - b;
         expect([...map.values()].sort(ascending)).toEqual([...model.values()].sort(ascending));

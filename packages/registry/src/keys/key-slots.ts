@@ -35,6 +35,38 @@ export class KeySlots {
     return this.#find(key, hashText(key));
   }
 
+  /**
+   * As `find` of each, but one step for all of them before the next: where a million keys do not fit into the processor's caches, it
+   * fetches what one step needs of many keys at once.
+   */
+  findMany(keys: readonly string[]): Int32Array {
+    const heads = this.#heads;
+    const links = this.#links;
+    const hashes = new Int32Array(keys.length);
+    const slots = new Int32Array(keys.length);
+    const found: (string | undefined)[] = new Array(keys.length);
+    for (let at = 0; at < keys.length; at++) hashes[at] = hashText(keys[at] ?? '');
+    for (let at = 0; at < keys.length; at++) {
+      slots[at] = heads[(hashes[at] ?? 0) & (heads.length - 1)] ?? NO_SLOT;
+    }
+    for (let at = 0; at < keys.length; at++) {
+      let slot = slots[at] ?? NO_SLOT;
+      while (slot !== NO_SLOT && links[slot * 2 + 1] !== hashes[at]) {
+        slot = links[slot * 2] ?? NO_SLOT;
+      }
+      slots[at] = slot;
+    }
+    for (let at = 0; at < keys.length; at++) {
+      const slot = slots[at] ?? NO_SLOT;
+      found[at] = slot === NO_SLOT ? undefined : this.#keys[slot];
+    }
+    for (let at = 0; at < keys.length; at++) {
+      // Another key of the same hash stood before it.
+      if (found[at] !== keys[at]) slots[at] = this.#find(keys[at] ?? '', hashes[at] ?? 0);
+    }
+    return slots;
+  }
+
   /** Slot of the key, which is there from now on. */
   add(key: string): number {
     const hash = hashText(key);

@@ -71,19 +71,34 @@ export class LeaseTable {
     after.leaseSlot = slot === NO_LEASE ? this.#add(key) : slot;
     const isAwaited = before === undefined && after.stored?.protected === true;
     this.#marks[after.leaseSlot] = isAwaited ? AWAITED : 0;
-    this.#giveTerm(after.leaseSlot, after.lease);
+    this.#giveTerm(after.leaseSlot, after.lease, this.#clock.now());
     this.#schedule(after.leaseSlot);
   }
 
   /** `returned`: it counted as lost until now, and whoever judges health has to look again. */
   renew(record: InstanceRecord): 'none' | 'renewed' | 'returned' {
     if (!record.lease || record.leaseSlot === NO_LEASE) return 'none';
-    const slot = record.leaseSlot;
-    this.#giveTerm(slot, record.lease);
-    if (this.#marks[slot] === 0) return 'renewed';
+    return this.#renew(record.leaseSlot, record.lease, this.#clock.now()) ? 'returned' : 'renewed';
+  }
+
+  /** As `renew` of each that is one; gives those that returned. */
+  renewMany(records: readonly (InstanceRecord | undefined)[]): readonly InstanceRecord[] {
+    const nowMs = this.#clock.now();
+    const returned: InstanceRecord[] = [];
+    for (const record of records) {
+      const lease = record?.lease;
+      if (!record || !lease || record.leaseSlot === NO_LEASE) continue;
+      if (this.#renew(record.leaseSlot, lease, nowMs)) returned.push(record);
+    }
+    return returned;
+  }
+
+  #renew(slot: number, lease: LeaseSpec, nowMs: number): boolean {
+    this.#giveTerm(slot, lease, nowMs);
+    if (this.#marks[slot] === 0) return false;
     this.#marks[slot] = 0;
     this.#schedule(slot);
-    return 'returned';
+    return true;
   }
 
   isExpired(key: string): boolean {
@@ -155,8 +170,8 @@ export class LeaseTable {
     return true;
   }
 
-  #giveTerm(slot: number, { ttlMs }: LeaseSpec): void {
-    this.#dueMs[slot] = this.#clock.now() + ttlMs;
+  #giveTerm(slot: number, { ttlMs }: LeaseSpec, nowMs: number): void {
+    this.#dueMs[slot] = nowMs + ttlMs;
     this.#lastChanceMs[slot] = 0;
   }
 
