@@ -277,14 +277,8 @@ export class ChangeApplier {
   #factsOf({ key, value, known }: Entry) {
     const parts = known instanceof WrittenRegistration ? known : decodeParts(key, value);
     const { service, address, port, registeredAtMs, condition, shape } = parts;
-    return {
-      service,
-      address,
-      port,
-      registeredAtMs,
-      condition,
-      shape: this.#state.shapes.hold(shape),
-    };
+    const held = this.#state.shapes.hold(shape);
+    return { service, address, port, registeredAtMs, condition, shape: held };
   }
 
   /** A damaged status must not take its instance with it: health is found out again. */

@@ -27,7 +27,7 @@ import type { RegistryMetrics } from '../telemetry/registry-metrics.ts';
 import { commitWrite } from './commit-write.ts';
 import type { KeyLock } from './key-lock.ts';
 import { keyLock, placeLock } from './lock-keys.ts';
-import { lockRegistrations } from './lock-registrations.ts';
+import { findOccupants, lockRegistrations } from './lock-registrations.ts';
 import { mergeIntent, mergeLabels } from './merge-changes.ts';
 import { Outcome, RegistrationWrite, removalOps, type ValidItem } from './registration-plan.ts';
 import { isSameRegistration } from './same-registration.ts';
@@ -207,6 +207,7 @@ export class InstanceWriter {
     const { catalogue, metrics } = this.#deps;
     let left = all;
     for (let tries = 1; left.length > 0; tries++) {
+      if (tries > 1) findOccupants(left, catalogue);
       const { onAddressConflict } = this.#deps.options();
       const write = new RegistrationWrite(catalogue, onAddressConflict, left.length);
       for (const item of left) {
@@ -224,10 +225,6 @@ export class InstanceWriter {
           // Somebody else's write came first: wait until it is visible here, then decide anew.
           await catalogue.reached.wait(committed.actual);
           left = write.plans.map(({ item }) => item);
-          for (const item of left) {
-            const { service, address, port } = item.registration;
-            item.occupant = catalogue.occupant(service, address, port);
-          }
           continue;
         }
         revision = committed.revision;

@@ -32,13 +32,22 @@ function keysOf(
   items: readonly ValidItem[],
   catalogue: Pick<Catalogue, 'occupant'>,
 ): readonly LockKey[] {
+  findOccupants(items, catalogue);
   const keys: LockKey[] = [];
-  for (const item of items) {
-    const { key, place, registration } = item;
+  for (const { key, place, occupant } of items) {
     keys.push(keyLock(key), place);
-    const { service, address, port } = registration;
-    item.occupant = catalogue.occupant(service, address, port);
-    if (item.occupant !== undefined && item.occupant !== key) keys.push(keyLock(item.occupant));
+    if (occupant !== undefined && occupant !== key) keys.push(keyLock(occupant));
   }
   return keys;
+}
+
+/** Looks up who holds the places of the items now. */
+export function findOccupants(
+  items: readonly ValidItem[],
+  catalogue: Pick<Catalogue, 'occupant'>,
+): void {
+  for (const item of items) {
+    const { service, address, port } = item.registration;
+    item.occupant = catalogue.occupant(service, address, port);
+  }
 }

@@ -34,7 +34,7 @@ export interface ValidItem {
   readonly registration: Registration;
   /** Only as an instance of an exclusive service. */
   readonly exclusive: boolean;
-  /** Key of who held its place when the locks were taken. */
+  /** Of `findOccupants`: key of who holds its place. */
   occupant: string | undefined;
 }
 
@@ -208,9 +208,9 @@ export class Outcome implements RegisterOutcome {
 
   get instance(): Instance {
     // Somebody may have taken it away again: then it is told as it was registered.
-    this.#instance ??= (
-      this.#catalogue.record(this.#plan.item.key) ?? asRegistered(this.#plan, this.revision)
-    ).instance;
+    const { item, before, changed } = this.#plan;
+    const present = this.#catalogue.record(item.key) ?? (changed ? undefined : before);
+    this.#instance ??= (present ?? asRegistered(this.#plan, this.revision)).instance;
     return this.#instance;
   }
 }

@@ -1,7 +1,6 @@
 import {
   DEFAULT_GROUP,
   DEFAULT_NAMESPACE,
-  type LeaseSpec,
   parseDuration,
   type RegistrationInput,
   type Status,
@@ -41,7 +40,7 @@ export function readPlainRegistration(
   let tags: readonly string[] | undefined;
   let metadata: Readonly<Record<string, string>> | undefined;
   let weight: number | undefined;
-  let lease: Exclude<RegistrationInput['lease'], LeaseSpec>;
+  let lease: RegistrationInput['lease'];
   let status: Status | undefined;
   for (const field in fields) {
     const value = fields[field];
