@@ -88,6 +88,7 @@ async function everyDoorShows(
   }
 }
 
+const EVERY_REPORT = ['warning', 'critical', 'passing'] as const;
 const HEALTHY = { status: 'passing', maintenance: false } as const;
 
 describe.each(WRITERS)('an instance registered through %s', (writer) => {
@@ -115,10 +116,17 @@ describe.each(WRITERS)('an instance registered through %s', (writer) => {
 
   test.each(doing('report'))('has the status that is reported through %s', async (other) => {
     const sample = aSample(`ailing-${writer}-${other}`);
+    const { brings }: DoorFields = DOOR_FIELDS[writer];
+    const { leavesChecks, reportsAnew, says = EVERY_REPORT }: DoorFields = DOOR_FIELDS[other];
     await able(writer, 'register')(sample);
-    for (const status of ['warning', 'critical', 'passing'] as const) {
+    if (brings !== undefined && leavesChecks !== undefined) {
+      await expect(able(other, 'report')(sample, 'critical')).rejects.toThrow(leavesChecks);
+      await everyDoorShows(sample, HEALTHY, writer);
+      return;
+    }
+    for (const status of says) {
       await able(other, 'report')(sample, status);
-      await everyDoorShows(sample, { ...HEALTHY, status }, writer);
+      await everyDoorShows(sample, { ...HEALTHY, status }, reportsAnew ? other : writer);
     }
   });
 

@@ -1,4 +1,4 @@
-import type { Door } from './door.ts';
+import type { Door, Sample } from './door.ts';
 
 interface EurekaInstance {
   readonly instanceId: string;
@@ -19,6 +19,16 @@ export function eurekaDoor(control: string): Door {
     });
     if (answer.ok || (method === 'GET' && answer.status === 404)) return answer;
     throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  };
+  const register = async (sample: Sample, status: 'UP' | 'DOWN'): Promise<void> => {
+    const { service, id, address, port, weight, metadata } = sample;
+    const instance = {
+      ...{ instanceId: id, app: service, hostName: address, ipAddr: address, status },
+      port: { $: port, '@enabled': 'true' },
+      dataCenterInfo: { name: 'MyOwn' },
+      metadata: { ...metadata, weight: String(weight) },
+    };
+    await ask('POST', service.toUpperCase(), { instance });
   };
   return {
     name: 'eureka',
@@ -42,15 +52,9 @@ export function eurekaDoor(control: string): Door {
         };
       });
     },
-    async register({ service, id, address, port, weight, metadata }) {
-      const instance = {
-        ...{ instanceId: id, app: service, hostName: address, ipAddr: address, status: 'UP' },
-        port: { $: port, '@enabled': 'true' },
-        dataCenterInfo: { name: 'MyOwn' },
-        metadata: { ...metadata, weight: String(weight) },
-      };
-      await ask('POST', service.toUpperCase(), { instance });
-    },
+    register: (sample) => register(sample, 'UP'),
+    // A client that has another status registers anew.
+    report: (sample, status) => register(sample, status === 'passing' ? 'UP' : 'DOWN'),
     async deregister({ service, id }) {
       await ask('DELETE', `${service.toUpperCase()}/${id}`);
     },

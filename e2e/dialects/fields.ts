@@ -22,6 +22,14 @@ export interface DoorFields {
   readonly reads: readonly Field[];
   /** What can be done through it to an instance, wherever it was registered, besides registering and deregistering. */
   readonly does?: readonly ('report' | 'setMaintenance')[];
+  /** What can be reported through it, in the order of the test; absent: everything. */
+  readonly says?: readonly ('warning' | 'critical' | 'passing')[];
+  /** Whether a registration through it comes with a check of its own. */
+  readonly brings?: 'a ttl check';
+  /** What it says instead of reporting where there is a check. */
+  readonly leavesChecks?: string;
+  /** Whether it reports by registering anew, so that the instance is as it registers it. */
+  readonly reportsAnew?: true;
   /** What it does not show at all; absent: it shows everything. */
   readonly hides?: 'not routable' | 'in maintenance';
 }
@@ -45,6 +53,7 @@ export const DOOR_FIELDS = {
     registers: REGISTERED,
     reads: FIELDS.filter((field) => field !== 'labels'),
     does: ['report', 'setMaintenance'],
+    brings: 'a ttl check',
   },
   dns: {
     registers: [],
@@ -54,11 +63,17 @@ export const DOOR_FIELDS = {
   eureka: {
     registers: ['id', 'address', 'port', 'weight', 'zone'],
     reads: ['id', 'address', 'port', 'weight', 'labels', 'zone', 'maintenance', 'routable'],
-    does: ['setMaintenance'],
+    does: ['report', 'setMaintenance'],
+    says: ['critical', 'passing'],
+    reportsAnew: true,
   },
   nacos: {
     registers: ['address', 'port', 'weight', 'zone'],
     reads: ['address', 'port', 'weight', 'labels', 'zone', 'routable'],
+    does: ['report', 'setMaintenance'],
+    says: ['critical', 'passing'],
+    brings: 'a ttl check',
+    leavesChecks: 'health check is still working',
     hides: 'in maintenance',
   },
 } as const satisfies Readonly<Record<string, DoorFields>>;

@@ -49,5 +49,18 @@ export function nacosDoor(control: string): Door {
     async deregister({ service, address, port }) {
       await ask('DELETE', 'instance', { serviceName: service, ip: address, port: String(port) });
     },
+    // As its console does: an update is whole, and a weight that it leaves out is 1.
+    async setMaintenance({ service, address, port, weight, metadata }, on) {
+      await ask('PUT', 'instance', {
+        ...{ serviceName: service, ip: address, port: String(port), enabled: String(!on) },
+        ...{ weight: String(weight / 100), clusterName: metadata.zone ?? 'DEFAULT' },
+      });
+    },
+    async report({ service, address, port }, status) {
+      await ask('PUT', 'health/instance', {
+        ...{ serviceName: service, ip: address, port: String(port) },
+        healthy: String(status === 'passing'),
+      });
+    },
   };
 }

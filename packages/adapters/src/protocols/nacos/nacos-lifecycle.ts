@@ -9,6 +9,9 @@ const UNTRUSTED = { trusted: false } as const;
 /** Why an instance that registered without traffic has none. */
 const OWN_WISH = 'registered as not enabled (Nacos)';
 
+/** Why one that an operator took out has none: a maintenance, so that every dialect shows it. */
+const OPERATORS_WISH = 'set to not enabled (Nacos)';
+
 export interface InstanceUpdate {
   readonly weight?: number;
   readonly enabled?: boolean;
@@ -83,9 +86,11 @@ export function createNacosLifecycle(registry: Registry): NacosLifecycle {
       }
       const weight = update.weight === undefined ? undefined : toWeight(update.weight);
       if (weight === undefined && enabled === undefined) return;
+      const { maintenance } = registry.intent(ref);
       await registry.setIntent(ref, {
         ...(weight === undefined ? {} : { weight: weight === present.weight ? null : weight }),
-        ...(enabled === undefined ? {} : enabled ? { enabled, maintenance: null } : { enabled }),
+        ...(enabled === true ? { enabled, maintenance: null } : {}),
+        ...(enabled === false ? { maintenance: maintenanceOf(maintenance?.reason) } : {}),
       });
     },
 
@@ -113,4 +118,9 @@ export function notFound(service: NacosService, ip: string, port: number): Regis
   return new RegistryError('INSTANCE_NOT_FOUND', {
     detail: `no matched ip found! ${ip.slice(0, 64)}:${port} is no instance of ${groupedName(service).slice(0, 200)}`,
   });
+}
+
+/** Its own wish becomes the operator's, which its next registration does not undo; any other reason stays. */
+function maintenanceOf(reason: string | undefined): { readonly reason: string } {
+  return { reason: reason === undefined || reason === OWN_WISH ? OPERATORS_WISH : reason };
 }
