@@ -1,4 +1,5 @@
-import { KeySlots, NO_SLOT } from './key-slots.ts';
+import { NO_SLOT } from './hash-chains.ts';
+import { KeySlots } from './key-slots.ts';
 
 /** A map of strings for a million entries, in no particular order. */
 export class KeyMap<V> {

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { NO_SLOT } from './hash-chains.ts';
 import { KeyMap } from './key-map.ts';
-import { KeySlots, NO_SLOT } from './key-slots.ts';
+import { KeySlots } from './key-slots.ts';
 
 const key = fc.oneof(
   fc.constantFrom('', 'a', 'b', 'instance/default/i-1', 'instance/default/i-2'),

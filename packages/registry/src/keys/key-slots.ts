@@ -1,7 +1,6 @@
 import { HASH_SEED, hashText, mix } from '../codec/hash-text.ts';
+import { HashChains, NO_SLOT } from './hash-chains.ts';
 
-export const NO_SLOT = -1;
-const FIRST_SLOTS = 256;
 const NOT_ASCII = 0x80;
 
 /**
@@ -10,10 +9,7 @@ const NOT_ASCII = 0x80;
  * the bytes of a file. The hash is seeded, so that nobody can choose names that collide.
  */
 export class KeySlots {
-  /** Newest slot of each bucket; a power of two of them. */
-  #heads = new Int32Array(FIRST_SLOTS).fill(NO_SLOT);
-  /** Two by slot, side by side so that they are read together: the next one in its bucket, and the hash of its key. */
-  #links = new Int32Array(FIRST_SLOTS * 2);
+  readonly #chains = new HashChains();
   readonly #keys: (string | undefined)[] = [];
   readonly #free: number[] = [];
 
@@ -40,20 +36,15 @@ export class KeySlots {
    * fetches what one step needs of many keys at once.
    */
   findMany(keys: readonly string[]): Int32Array {
-    const heads = this.#heads;
-    const links = this.#links;
+    const chains = this.#chains;
     const hashes = new Int32Array(keys.length);
     const slots = new Int32Array(keys.length);
     const found: (string | undefined)[] = new Array(keys.length);
     for (let at = 0; at < keys.length; at++) hashes[at] = hashText(keys[at] ?? '');
-    for (let at = 0; at < keys.length; at++) {
-      slots[at] = heads[(hashes[at] ?? 0) & (heads.length - 1)] ?? NO_SLOT;
-    }
+    for (let at = 0; at < keys.length; at++) slots[at] = chains.first(hashes[at] ?? 0);
     for (let at = 0; at < keys.length; at++) {
       let slot = slots[at] ?? NO_SLOT;
-      while (slot !== NO_SLOT && links[slot * 2 + 1] !== hashes[at]) {
-        slot = links[slot * 2] ?? NO_SLOT;
-      }
+      while (slot !== NO_SLOT && chains.hashAt(slot) !== hashes[at]) slot = chains.after(slot);
       slots[at] = slot;
     }
     for (let at = 0; at < keys.length; at++) {
@@ -84,8 +75,9 @@ export class KeySlots {
       hash = mix(hash, byte);
     }
     if (bits >= NOT_ASCII) return this.add(source.toString('utf8', from, to));
-    for (let slot = this.#first(hash); slot !== NO_SLOT; slot = this.#after(slot)) {
-      if (this.#links[slot * 2 + 1] === hash && isText(this.#keys[slot] ?? '', source, from, to)) {
+    const chains = this.#chains;
+    for (let slot = chains.first(hash); slot !== NO_SLOT; slot = chains.after(slot)) {
+      if (chains.hashAt(slot) === hash && isText(this.#keys[slot] ?? '', source, from, to)) {
         return slot;
       }
     }
@@ -94,60 +86,28 @@ export class KeySlots {
 
   /** The slot that the key had, which may be another key's from now on; `NO_SLOT` when it had none. */
   remove(key: string): number {
-    const hash = hashText(key);
-    const slot = this.#find(key, hash);
+    const slot = this.find(key);
     if (slot === NO_SLOT) return NO_SLOT;
-    const after = this.#after(slot);
-    const bucket = hash & (this.#heads.length - 1);
-    let before = this.#heads[bucket] ?? NO_SLOT;
-    if (before === slot) this.#heads[bucket] = after;
-    else {
-      while (this.#after(before) !== slot) before = this.#after(before);
-      this.#links[before * 2] = after;
-    }
+    this.#chains.unlink(slot);
     this.#keys[slot] = undefined;
     this.#free.push(slot);
     return slot;
   }
 
-  #first(hash: number): number {
-    return this.#heads[hash & (this.#heads.length - 1)] ?? NO_SLOT;
-  }
-
-  #after(slot: number): number {
-    return this.#links[slot * 2] ?? NO_SLOT;
-  }
-
   #find(key: string, hash: number): number {
-    let slot = this.#first(hash);
-    while (slot !== NO_SLOT && (this.#links[slot * 2 + 1] !== hash || this.#keys[slot] !== key)) {
-      slot = this.#after(slot);
+    const chains = this.#chains;
+    let slot = chains.first(hash);
+    while (slot !== NO_SLOT && (chains.hashAt(slot) !== hash || this.#keys[slot] !== key)) {
+      slot = chains.after(slot);
     }
     return slot;
   }
 
   #insert(key: string, hash: number): number {
     const slot = this.#free.pop() ?? this.#keys.length;
-    if (slot * 2 === this.#links.length) this.#grow();
     this.#keys[slot] = key;
-    this.#link(slot, hash);
+    this.#chains.link(slot, hash);
     return slot;
-  }
-
-  #link(slot: number, hash: number): void {
-    const bucket = hash & (this.#heads.length - 1);
-    this.#links[slot * 2] = this.#heads[bucket] ?? NO_SLOT;
-    this.#links[slot * 2 + 1] = hash;
-    this.#heads[bucket] = slot;
-  }
-
-  /** Only when no slot is free. */
-  #grow(): void {
-    const before = this.#links;
-    const used = before.length / 2;
-    this.#links = new Int32Array(used * 4);
-    this.#heads = new Int32Array(used * 2).fill(NO_SLOT);
-    for (let slot = 0; slot < used; slot++) this.#link(slot, before[slot * 2 + 1] ?? 0);
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Revision } from '@portolan/core';
-import { KeySlots, NO_SLOT } from '../keys/key-slots.ts';
+import { NO_SLOT } from '../keys/hash-chains.ts';
+import { KeySlots } from '../keys/key-slots.ts';
 import type { KeyRevisions } from './evaluate-commits.ts';
 import type { RecordView } from './log-frame.ts';
 
