@@ -131,12 +131,9 @@ function toRef(
   const name = body.service ?? body.serviceName ?? '';
   const address = withoutBrackets(body.address ?? body.ip ?? '');
   const { port } = body;
-  // The default id of rule 1 spares a walk over the view.
-  const byDefault = { namespace, id: `${name}-${address}-${port}` };
-  const present = registry.instance(byDefault);
-  if (present?.address === address && present.port === port) return byDefault;
-  const view = registry.view({ namespace, group, name });
-  const found = view?.instances.find((each) => each.address === address && each.port === port);
-  if (!found) throw unknownInstance(byDefault);
+  const found =
+    port === undefined ? undefined : registry.instanceAt({ namespace, group, name }, address, port);
+  // By the id that it has when it says none (rule 1).
+  if (!found) throw unknownInstance({ namespace, id: `${name}-${address}-${port}` });
   return { namespace, id: found.id };
 }
