@@ -239,32 +239,26 @@ export async function createRegistry(
     return new Renewal(present, present.lease?.ttlMs);
   }
 
-  /** What a heartbeat says besides that there is one. */
-  async function tell(ref: InstanceRef, known: Instance, beat: Heartbeat): Promise<void> {
-    let instance = known;
-    if (beat.metadata && mergeLabels(instance.metadata, beat.metadata) !== instance.metadata) {
-      instance = await writer.patch(ref, { metadata: beat.metadata });
-    }
-    if (beat.status) await report(ref, instance, beat, beat.status);
-  }
-
-  async function report(
-    ref: InstanceRef,
-    instance: Instance,
-    beat: Heartbeat,
-    status: NonNullable<Heartbeat['status']>,
-  ): Promise<Instance> {
-    const output = beat.output ?? 'as reported by the instance';
-    if (checks.report(refKey(ref), status, output, beat.checkId)) {
-      await reconciler.settled();
-      return catalogue.instance(ref) ?? instance;
-    }
-    if (beat.checkId !== undefined || instance.checks.length > 0) {
+  /** What a heartbeat says besides that there is one: all of it or nothing. */
+  async function tell(ref: InstanceRef, instance: Instance, beat: Heartbeat): Promise<void> {
+    const key = refKey(ref);
+    const { status, checkId, metadata, output = 'as reported by the instance' } = beat;
+    const isForCheck = status !== undefined && checks.takesReport(key, checkId);
+    if (status && !isForCheck && (checkId !== undefined || instance.checks.length > 0)) {
       throw new RegistryError('CHECK_NOT_FOUND', {
-        detail: `Instance "${ref.id}" has no ttl check${beat.checkId === undefined ? '' : ` "${beat.checkId}"`} that takes a report.`,
+        detail: `Instance "${ref.id}" has no ttl check${checkId === undefined ? '' : ` "${checkId}"`} that takes a report.`,
       });
     }
-    return writer.reportStatus(ref, status);
+    if (metadata && mergeLabels(instance.metadata, metadata) !== instance.metadata) {
+      await writer.patch(ref, { metadata });
+    }
+    if (!status) return;
+    if (!isForCheck) {
+      await writer.reportStatus(ref, status);
+      return;
+    }
+    checks.report(key, status, output, checkId);
+    await reconciler.settled();
   }
 
   return {

@@ -80,18 +80,18 @@ export class CheckScheduler {
     this.#tasks.set(key, tasks);
   }
 
-  /** Sets the ttl checks (or the one named). False when there is none such. */
-  report(key: string, status: ProbeResult['status'], output: string, checkId?: string): boolean {
-    let found = false;
-    for (const task of this.#tasks.get(key) ?? []) {
-      const { probe } = task.spec;
-      if (probe.kind !== 'ttl' || (checkId !== undefined && task.spec.id !== checkId)) continue;
-      found = true;
-      task.baseMs = this.#deps.clock.now() + probe.ttlMs;
+  /** Whether it has a ttl check (or the one named) that a report can set. */
+  takesReport(key: string, checkId?: string): boolean {
+    return this.#reported(key, checkId).length > 0;
+  }
+
+  /** Sets the ttl checks (or the one named). */
+  report(key: string, status: ProbeResult['status'], output: string, checkId?: string): void {
+    for (const { task, ttlMs } of this.#reported(key, checkId)) {
+      task.baseMs = this.#deps.clock.now() + ttlMs;
       if (!task.scheduled) this.#due.schedule(task, task.baseMs);
       this.#take(task, status, output, { rise: 1, fall: 1 });
     }
-    return found;
   }
 
   states(key: string): readonly CheckState[] {
@@ -124,6 +124,14 @@ export class CheckScheduler {
     this.#waiting = [];
     for (const tasks of this.#tasks.values()) for (const task of tasks) task.abort?.abort();
     this.#tasks.clear();
+  }
+
+  #reported(key: string, checkId: string | undefined): { task: CheckTask; ttlMs: number }[] {
+    return (this.#tasks.get(key) ?? NO_TASKS).flatMap((task) => {
+      const { id, probe } = task.spec;
+      const isMeant = probe.kind === 'ttl' && (checkId === undefined || id === checkId);
+      return isMeant ? [{ task, ttlMs: probe.ttlMs }] : [];
+    });
   }
 
   #add(key: string, record: InstanceRecord, id: string, spread: boolean): CheckTask {

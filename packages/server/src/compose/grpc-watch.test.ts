@@ -24,6 +24,17 @@ interface Read {
   readonly resumeRevision: number;
 }
 
+test('a watch that is refused takes no place of those that are watching', async () => {
+  const door = await openGrpcDoor({}, { maxWatchers: 1 });
+  const bytes = (request: object): Buffer =>
+    door.definition.Watch?.requestSerialize(request) as Buffer;
+  expect((await door.send('Watch', bytes({ service: 'not a name' }))).code).toBe(5);
+  expect((await door.send('Watch', bytes({ namespace: 'nor this' }))).code).toBe(5);
+  // Cancelled by the reader, when it had what was there.
+  expect((await door.send('Watch', bytes({ service: 'a' }))).code).toBe(1);
+  await door.close();
+});
+
 test('a reader that is cut off anywhere and resumes ends with the catalogue as it is', async () => {
   const door = await openGrpcDoor();
   const { registry } = door.native;

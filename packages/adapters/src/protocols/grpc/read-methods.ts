@@ -121,9 +121,10 @@ async function watch(
       problems: [{ path: '$.fromRevision', expected: 'a revision', found: `${fromRevision}` }],
     });
   }
+  const scope = toWatchScope(request);
   const leave = watchers.enter();
   let wake = (): void => undefined;
-  const follower = followViews(registry, toWatchScope(request), fromRevision, () => wake());
+  const follower = followViews(registry, scope, fromRevision, () => wake());
   try {
     while (!signal.aborted) {
       const before = follower.resumableAt();

@@ -8,7 +8,7 @@ import {
   type StatusObject,
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
-import { createGrpcAdapter } from '@portolan/adapters/grpc';
+import { createGrpcAdapter, type GrpcOptions } from '@portolan/adapters/grpc';
 import { NO_METRICS } from '@portolan/core';
 import { seededRandom } from '@portolan/testing';
 import {
@@ -45,13 +45,16 @@ export interface GrpcDoor {
   close(): Promise<void>;
 }
 
-export async function openGrpcDoor(overload: Partial<AdmissionOptions> = {}): Promise<GrpcDoor> {
+export async function openGrpcDoor(
+  overload: Partial<AdmissionOptions> = {},
+  options: Partial<GrpcOptions> = {},
+): Promise<GrpcDoor> {
   const native = await createNativeApi();
   const { faults, logger } = faultLog();
   const deps = { ...native, logger, random: seededRandom(9), metrics: NO_METRICS };
   const admission = createAdmission({ ...UNLIMITED, ...overload }, { ...deps, name: 'grpc' });
   const adapter = createGrpcAdapter(
-    { listen: { host: '127.0.0.1', port: 0 } },
+    { ...options, listen: { host: '127.0.0.1', port: 0 } },
     { ...deps, admission },
   );
   const ending = new AbortController();
