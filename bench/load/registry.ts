@@ -8,6 +8,7 @@
  * included, on one core.
  */
 import { type LoadResult, requestBytes, runLoad } from './support/http-load.ts';
+import { registration } from './support/registrations.ts';
 import { figures, option, progress, type Row, report } from './support/report.ts';
 import { startServer } from './support/server-process.ts';
 
@@ -19,20 +20,6 @@ const BATCH = 500;
 const BATCH_CONNECTIONS = 8;
 /** Batches go on for so many instances when the process is warm. */
 const WARM_INSTANCES = instances > 300_000 ? 100_000 : 300_000;
-
-/** A hundred a service however many there are: more of them come as new services, a whole set at a time. */
-function registration(index: number, name = 'service'): object {
-  const services = Math.max(1, Math.floor(instances / 100));
-  return {
-    service: `${name}-${Math.floor(index / (services * 100))}-${index % services}`,
-    id: `${name === 'service' ? 'i' : name}-${index}`,
-    address: `10.${(index >> 16) & 255}.${(index >> 8) & 255}.${index & 255}`,
-    port: 8080,
-    tags: ['version:v1', 'region:eu'],
-    metadata: { start: '1763900000', weight: '100' },
-    ttl: 3600,
-  };
-}
 
 const rows: Row[] = [];
 const server = await startServer({ pin });
@@ -55,7 +42,7 @@ try {
 
   progress('single registrations');
   const single = await timed((n) =>
-    requestBytes('POST', '/register', host, registration(instances + n)),
+    requestBytes('POST', '/register', host, registration(instances + n, instances)),
   );
   rows.push({
     work: `\`POST /register\`, one a request, ${connections} connections, ${instances.toLocaleString('en')} present`,
@@ -80,8 +67,8 @@ try {
   });
 
   progress('batched heartbeats');
-  const idBatches = Array.from({ length: 64 }, (_, at) => {
-    const ids = Array.from({ length: BATCH }, (__, k) => `i-${(at * BATCH + k) % instances}`);
+  const idBatches = Array.from({ length: instances / BATCH }, (_, at) => {
+    const ids = Array.from({ length: BATCH }, (__, k) => `i-${at * BATCH + k}`);
     return requestBytes('POST', '/api/v1/instances/heartbeat', host, { ids });
   });
   const beats = await timed((n) => idBatches[n % idBatches.length]);
@@ -95,7 +82,7 @@ try {
   progress('identical registrations');
   const before = await revision();
   const again = await timed((n) =>
-    requestBytes('POST', '/register', host, registration((n * 7919) % instances)),
+    requestBytes('POST', '/register', host, registration((n * 7919) % instances, instances)),
   );
   const after = await revision();
   rows.push({
@@ -138,7 +125,7 @@ async function registerMany(count: number, name: string): Promise<Filled> {
   const batches: Buffer[] = [];
   for (let from = 0; from < count; from += BATCH) {
     const size = Math.min(BATCH, count - from);
-    const items = Array.from({ length: size }, (_, at) => registration(from + at, name));
+    const items = Array.from({ length: size }, (_, at) => registration(from + at, instances, name));
     batches.push(requestBytes('POST', '/api/v1/instances/batch', host, { instances: items }));
   }
   const result = await runLoad({
