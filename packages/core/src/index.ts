@@ -37,6 +37,7 @@ export {
   reduceCheck,
 } from './health/check-reducer.ts';
 export { isRoutableStatus, worstStatus } from './health/worst-status.ts';
+export { type AsciiTexts, countOf, textAt, toAsciiTexts } from './model/ascii-texts.ts';
 export {
   type CatalogueState,
   catalogueDifference,

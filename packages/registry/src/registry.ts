@@ -19,6 +19,7 @@ import {
   type Status,
   type Store,
   serviceId,
+  textAt,
 } from '@portolan/core';
 import { Catalogue } from './catalogue/catalogue.ts';
 import { CatalogueFeed } from './catalogue/catalogue-feed.ts';
@@ -26,7 +27,7 @@ import type { InstanceRecord, RecordDelta } from './catalogue/instance-record.ts
 import { CheckScheduler } from './checks/check-scheduler.ts';
 import { encodePolicy, encodeRoute, encodeWebhook } from './codec/document-codec.ts';
 import { encodeSettings } from './codec/exclusive-codec.ts';
-import { fromRefKey, idOf, refKey } from './codec/keys.ts';
+import { idOf, refKey } from './codec/keys.ts';
 import { ExclusiveController } from './exclusive/exclusive-controller.ts';
 import { createHealthReconciler } from './health/reconciler.ts';
 import { LeaseTable } from './leases/lease-table.ts';
@@ -261,6 +262,23 @@ export async function createRegistry(
     await reconciler.settled();
   }
 
+  /** Gives each its term. Resolves to the places of those that are not there, or not any more by a removal that was under way. */
+  async function renewAll(records: readonly (InstanceRecord | undefined)[]): Promise<number[]> {
+    const returned = leases.renewMany(records).map(({ key }) => key);
+    if (returned.length > 0) reconciler.mark(returned);
+    const leaving = new Set(returned.filter((key) => reconciler.removalUnderWay(key)));
+    await Promise.all([...leaving].map((key) => reconciler.removalUnderWay(key)));
+    const unknown: number[] = [];
+    for (let at = 0; at < records.length; at++) {
+      const key = records[at]?.key;
+      if (key === undefined || (leaving.has(key) && !catalogue.record(key))) unknown.push(at);
+    }
+    const renewed = records.length - unknown.length;
+    if (renewed > 0) metrics.heartbeats('renewed', renewed);
+    if (unknown.length > 0) metrics.heartbeats('unknown', unknown.length);
+    return unknown;
+  }
+
   return {
     get revision() {
       return catalogue.revision;
@@ -291,18 +309,12 @@ export async function createRegistry(
     },
     heartbeat,
     async renewBatch(refs) {
-      const records = catalogue.recordsOf(refs.map(refKey));
-      const unknown = refs.filter((_, at) => !records[at]);
-      const returned = leases.renewMany(records).map(({ key }) => key);
-      if (returned.length > 0) {
-        reconciler.mark(returned);
-        const leaving = returned.filter((key) => reconciler.removalUnderWay(key));
-        await Promise.all(leaving.map((key) => reconciler.removalUnderWay(key)));
-        for (const key of leaving) if (!catalogue.record(key)) unknown.push(fromRefKey(key));
-      }
-      if (refs.length > unknown.length) metrics.heartbeats('renewed', refs.length - unknown.length);
-      if (unknown.length > 0) metrics.heartbeats('unknown', unknown.length);
-      return unknown;
+      const unknown = await renewAll(catalogue.recordsOf(refs.map(refKey)));
+      return unknown.map((at) => refs[at] as InstanceRef);
+    },
+    async renewIds(namespace, ids) {
+      const unknown = await renewAll(catalogue.recordsIn(namespace, ids));
+      return unknown.map((at) => textAt(ids, at));
     },
     async patch(ref, patch) {
       open();

@@ -5,8 +5,10 @@ import {
   NO_METRICS,
   type ProbeResult,
   type RegistrationInput,
+  type Registry,
   RegistryError,
   type ServiceView,
+  toAsciiTexts,
 } from '@portolan/core';
 import { MemoryStore, seededRandom, settle, TurnableClock } from '@portolan/testing';
 import fc from 'fast-check';
@@ -17,6 +19,9 @@ import { createRegistry } from './registry.ts';
 const WEB = { namespace: 'default', group: 'default', name: 'web' };
 const CALLER = { trusted: false };
 const LEASE = { ttlMs: 10_000, heartbeatMs: 3_000 };
+
+const renewIds = (registry: Registry, numbers: readonly number[]) =>
+  registry.renewIds(WEB.namespace, toAsciiTexts(numbers.map((at) => `i${at}`)));
 
 interface World {
   readonly store?: MemoryStore;
@@ -177,7 +182,7 @@ describe('rule 3: leases', () => {
     expect(registry.instance(ref(1))).toBeDefined();
   });
 
-  it.each(['heartbeat', 'batch'] as const)(
+  it.each(['heartbeat', 'batch', 'ids'] as const)(
     'never takes out what it told by %s that it was heard, however close to the end of its term',
     async (how) => {
       const outcomes = new Set<boolean>();
@@ -187,13 +192,16 @@ describe('rule 3: leases', () => {
         const expiring = clock.advance(LEASE.ttlMs + 50);
         for (let turn = 0; turn < turns; turn++) await Promise.resolve();
         const late = clock.now() >= LEASE.ttlMs;
-        const renewed =
-          how === 'batch'
-            ? (await registry.renewBatch([ref(1)])).length === 0
-            : await registry.heartbeat(ref(1)).then(
-                () => true,
-                () => false,
-              );
+        const heard = {
+          heartbeat: () =>
+            registry.heartbeat(ref(1)).then(
+              () => true,
+              () => false,
+            ),
+          batch: async () => (await registry.renewBatch([ref(1)])).length === 0,
+          ids: async () => (await renewIds(registry, [1])).length === 0,
+        };
+        const renewed = await heard[how]();
         await expiring;
         await settle();
         if (late) {
@@ -338,7 +346,10 @@ describe('rule 6: an unknown id is told to register again', () => {
   it('by heartbeat and by batch', async () => {
     const { registry } = await aWorld();
     await expect(registry.heartbeat(ref(1))).rejects.toMatchObject({ code: 'INSTANCE_NOT_FOUND' });
-    expect(await registry.renewBatch([ref(1)])).toEqual([ref(1)]);
+    await registry.register(anInstance(2), CALLER);
+    expect(await registry.renewBatch([ref(1), ref(2)])).toEqual([ref(1)]);
+    expect(await renewIds(registry, [2, 3, 2, 1])).toEqual(['i3', 'i1']);
+    expect(await registry.renewIds('elsewhere', toAsciiTexts(['i2']))).toEqual(['i2']);
   });
 });
 
@@ -426,9 +437,10 @@ describe('registry', () => {
             await registry.register(anInstance(at), CALLER);
             due.set(at, clock.now() + LEASE.ttlMs);
           } else if (what === 'heartbeat') {
-            const known = (await registry.renewBatch([ref(at)])).length === 0;
-            expect(known).toBe(due.has(at));
-            if (known) due.set(at, clock.now() + LEASE.ttlMs);
+            const asked = at % 2 === 0 ? [at] : [0, at, 3];
+            const unknown = await renewIds(registry, asked);
+            expect(unknown).toEqual(asked.filter((one) => !due.has(one)).map((one) => `i${one}`));
+            for (const one of asked) if (due.has(one)) due.set(one, clock.now() + LEASE.ttlMs);
           } else if (what === 'deregister') {
             const [outcome] = await Promise.allSettled([registry.deregister(ref(at))]);
             expect(outcome?.status === 'fulfilled').toBe(due.delete(at));

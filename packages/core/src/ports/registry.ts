@@ -1,4 +1,5 @@
 import type { RegistryError } from '../errors/registry-error.ts';
+import type { AsciiTexts } from '../model/ascii-texts.ts';
 import type { CheckSpec, CheckState } from '../model/check.ts';
 import type { Condition } from '../model/condition.ts';
 import type { ExclusiveTerm, ServiceSettings, StoredServiceSettings } from '../model/exclusive.ts';
@@ -148,6 +149,8 @@ export interface Registry extends CatalogueReader {
   heartbeat(ref: InstanceRef, heartbeat?: Heartbeat): Promise<HeartbeatOutcome>;
   /** Renews only: one promise for all, no allocation per item worth naming. Resolves to those that have to register again. */
   renewBatch(refs: readonly InstanceRef[]): Promise<readonly InstanceRef[]>;
+  /** As `renewBatch`, of ids as they came from the wire: nothing is made of those that are there. Resolves to the others. */
+  renewIds(namespace: string, ids: AsciiTexts): Promise<readonly string[]>;
   patch(ref: InstanceRef, patch: RegistrationPatch): Promise<Instance>;
   deregister(ref: InstanceRef): Promise<Instance>;
   setIntent(ref: InstanceRef, patch: IntentPatch): Promise<Instance>;

@@ -1,4 +1,5 @@
 import {
+  type AsciiTexts,
   type CatalogueReader,
   type CatalogueUpdate,
   type Change,
@@ -184,6 +185,11 @@ export class Catalogue implements CatalogueReader {
   /** As `record` of each. */
   recordsOf(keys: readonly string[]): readonly (InstanceRecord | undefined)[] {
     return this.#state.records.getMany(keys);
+  }
+
+  /** As `record` of each id in a namespace. */
+  recordsIn(namespace: string, ids: AsciiTexts): readonly (InstanceRecord | undefined)[] {
+    return this.#state.records.getAll(refKey({ namespace, id: '' }), ids);
   }
 
   instance(ref: InstanceRef): Instance | undefined {

@@ -1,3 +1,4 @@
+import type { AsciiTexts } from '@portolan/core';
 import { NO_SLOT } from './hash-chains.ts';
 import { KeySlots } from './key-slots.ts';
 
@@ -17,13 +18,12 @@ export class KeyMap<V> {
 
   /** As `get` of each; see `KeySlots.findMany`. */
   getMany(keys: readonly string[]): readonly (V | undefined)[] {
-    const values: (V | undefined)[] = new Array(keys.length);
-    const slots = this.#slots.findMany(keys);
-    for (let at = 0; at < slots.length; at++) {
-      const slot = slots[at] ?? NO_SLOT;
-      values[at] = slot === NO_SLOT ? undefined : this.#values[slot];
-    }
-    return values;
+    return this.#valuesAt(this.#slots.findMany(keys));
+  }
+
+  /** As `get` of each text behind `prefix`; see `KeySlots.findAll`. */
+  getAll(prefix: string, texts: AsciiTexts): readonly (V | undefined)[] {
+    return this.#valuesAt(this.#slots.findAll(prefix, texts));
   }
 
   set(key: string, value: V): void {
@@ -35,6 +35,15 @@ export class KeyMap<V> {
     if (slot === NO_SLOT) return false;
     this.#values[slot] = undefined;
     return true;
+  }
+
+  #valuesAt(slots: ArrayLike<number>): readonly (V | undefined)[] {
+    const values: (V | undefined)[] = new Array(slots.length);
+    for (let at = 0; at < slots.length; at++) {
+      const slot = slots[at] ?? NO_SLOT;
+      values[at] = slot === NO_SLOT ? undefined : this.#values[slot];
+    }
+    return values;
   }
 
   *values(): Generator<V> {

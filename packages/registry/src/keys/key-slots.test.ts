@@ -1,3 +1,4 @@
+import { toAsciiTexts } from '@portolan/core';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { NO_SLOT } from './hash-chains.ts';
@@ -36,6 +37,30 @@ describe('slots of keys', () => {
           for (const slot of model.values()) expect(slot).toBeLessThan(slots.end);
         }
         expect(new Set(model.values()).size).toBe(model.size);
+      }),
+    );
+  });
+
+  it('are found by many texts at once, in whatever order they come and whoever came or went since', () => {
+    const name = fc.constantFrom('', 'a', 'b', 'ab', 'ba', 'i-1', 'i-2', 'i-10', '~');
+    const turn = fc.record({
+      changes: fc.array(fc.record({ name, isThere: fc.boolean() }), { maxLength: 4 }),
+      asked: fc.array(name, { maxLength: 12 }),
+    });
+    fc.assert(
+      fc.property(fc.array(turn, { maxLength: 12 }), fc.constantFrom('', 'n/'), (turns, prefix) => {
+        const slots = new KeySlots();
+        // The prefix of one is the beginning of the other: neither may be taken for it.
+        for (const other of ['n', 'n/x/', 'm/']) slots.add(`${other}a`);
+        for (const { changes, asked } of turns) {
+          for (const change of changes) {
+            if (change.isThere) slots.add(prefix + change.name);
+            else slots.remove(prefix + change.name);
+          }
+          const expected = asked.map((each) => slots.find(prefix + each));
+          expect(slots.findAll(prefix, toAsciiTexts(asked))).toEqual(expected);
+          expect(slots.findAll(prefix, toAsciiTexts(asked))).toEqual(expected);
+        }
       }),
     );
   });

@@ -1,17 +1,19 @@
+import type { AsciiTexts } from '@portolan/core';
 import { HASH_SEED, hashText, mix } from '../codec/hash-text.ts';
 import { HashChains, NO_SLOT } from './hash-chains.ts';
 
 const NOT_ASCII = 0x80;
-
 /**
  * Gives every key a small number, its slot, for as long as it is there: what a `Map` of strings would be for, built for a million.
- * It costs 20 bytes a key beside the key, grows without touching the keys, and hashes them where they are, in a string or in
+ * It costs 28 bytes a key beside the key, grows without touching the keys, and hashes them where they are, in a string or in
  * the bytes of a file. The hash is seeded, so that nobody can choose names that collide.
  */
 export class KeySlots {
   readonly #chains = new HashChains();
   readonly #keys: (string | undefined)[] = [];
   readonly #free: number[] = [];
+  /** By slot, the one that was asked for after it when many were. */
+  readonly #followers: number[] = [];
 
   get size(): number {
     return this.#keys.length - this.#free.length;
@@ -54,6 +56,30 @@ export class KeySlots {
     for (let at = 0; at < keys.length; at++) {
       // Another key of the same hash stood before it.
       if (found[at] !== keys[at]) slots[at] = this.#find(keys[at] ?? '', hashes[at] ?? 0);
+    }
+    return slots;
+  }
+
+  /**
+   * As `find` of each text behind `prefix`. Who asks for many asks for the same ones in the same order again and again, so that each is
+   * looked for first where the one after the one before it was found: a comparison, where a search of a million keys is one of several
+   * places in memory that are far from each other.
+   */
+  findAll(prefix: string, { bytes, bounds }: AsciiTexts): number[] {
+    const slots: number[] = [];
+    const start = hashText(prefix);
+    let before = NO_SLOT;
+    for (let at = 0; at < bounds.length; at += 2) {
+      const from = bounds[at] ?? 0;
+      const to = bounds[at + 1] ?? 0;
+      let slot = before === NO_SLOT ? NO_SLOT : (this.#followers[before] ?? NO_SLOT);
+      if (slot === NO_SLOT || !isJoined(this.#keys[slot], prefix, bytes, from, to)) {
+        slot = this.#findJoined(prefix, start, bytes, from, to);
+        if (before !== NO_SLOT && slot !== NO_SLOT) this.#followers[before] = slot;
+      }
+      slots.push(slot);
+      // Past one that is not there, the next one still follows.
+      if (slot !== NO_SLOT) before = slot;
     }
     return slots;
   }
@@ -103,12 +129,44 @@ export class KeySlots {
     return slot;
   }
 
+  #findJoined(prefix: string, start: number, bytes: Uint8Array, from: number, to: number): number {
+    let hash = start;
+    for (let at = from; at < to; at++) hash = mix(hash, bytes[at] ?? 0);
+    const chains = this.#chains;
+    let slot = chains.first(hash);
+    while (
+      slot !== NO_SLOT &&
+      (chains.hashAt(slot) !== hash || !isJoined(this.#keys[slot], prefix, bytes, from, to))
+    ) {
+      slot = chains.after(slot);
+    }
+    return slot;
+  }
+
   #insert(key: string, hash: number): number {
     const slot = this.#free.pop() ?? this.#keys.length;
     this.#keys[slot] = key;
+    // Until somebody asks: many are registered in the order in which they are renewed.
+    this.#followers[slot] = slot + 1;
     this.#chains.link(slot, hash);
     return slot;
   }
+}
+
+function isJoined(
+  key: string | undefined,
+  prefix: string,
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+): boolean {
+  const head = prefix.length;
+  if (key?.length !== head + to - from) return false;
+  // The end first: it is where keys differ.
+  for (let at = to - 1; at >= from; at--) {
+    if (key.charCodeAt(head + at - from) !== bytes[at]) return false;
+  }
+  return key.startsWith(prefix);
 }
 
 function isText(key: string, source: Buffer, from: number, to: number): boolean {

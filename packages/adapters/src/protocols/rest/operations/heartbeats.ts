@@ -1,9 +1,19 @@
-import { DEFAULT_GROUP, type Heartbeat, type InstanceRef, type Registry } from '@portolan/core';
+import {
+  type AsciiTexts,
+  countOf,
+  DEFAULT_GROUP,
+  type Heartbeat,
+  type InstanceRef,
+  type Registry,
+  toAsciiTexts,
+} from '@portolan/core';
 import { withoutBrackets } from '../../targets/probe-target.ts';
 import { requireValid } from '../body/body-codec.ts';
+import { requireJsonMediaType } from '../body/media-type.ts';
 import { toRoleJson } from '../codecs/exclusive-json.ts';
 import { jsonReply } from '../json-reply.ts';
 import {
+  type Call,
   instanceRefOf,
   NAMESPACE_QUERY,
   namespaceOf,
@@ -26,6 +36,7 @@ import {
   namedHeartbeatSchema,
   toHeartbeat,
 } from '../schemas/heartbeat-schema.ts';
+import { readPlainHeartbeats } from '../schemas/plain-heartbeats.ts';
 
 const TAG = 'Heartbeats';
 const BATCH_LIMIT_BYTES = 4 * 1_024 * 1_024;
@@ -109,15 +120,20 @@ export function heartbeatOperations(context: RestContext): Operation[] {
       admission: 'heartbeat',
       async handle(call) {
         const namespace = namespaceOf(call);
-        const { ids } = readBody(call, heartbeatBatchCodec, { limitBytes: BATCH_LIMIT_BYTES });
-        const unknown = await registry.renewBatch(ids.map((id) => ({ namespace, id })));
-        return jsonReply({
-          renewed: ids.length - unknown.length,
-          unknown: unknown.map((ref) => ref.id),
-        });
+        const ids = readIds(call);
+        const unknown = await registry.renewIds(namespace, ids);
+        return jsonReply({ renewed: countOf(ids) - unknown.length, unknown });
       },
     },
   ];
+}
+
+function readIds(call: Call): AsciiTexts {
+  requireJsonMediaType(call.request.header('content-type'));
+  const plain = readPlainHeartbeats(call.request.body);
+  if (plain) return plain;
+  const { ids } = readBody(call, heartbeatBatchCodec, { limitBytes: BATCH_LIMIT_BYTES });
+  return toAsciiTexts(ids);
 }
 
 function toRef(
