@@ -2,6 +2,8 @@ import type { LockKey } from './lock-keys.ts';
 
 interface Holding {
   readonly keys: readonly LockKey[];
+  /** Where it stands among all of them. */
+  at: number;
   waiters: (() => void)[] | undefined;
 }
 
@@ -10,7 +12,8 @@ const BUCKETS = 1 << 18;
 
 /** Lets writes that touch the same keys follow one another; writes that share none never wait. */
 export class KeyLock {
-  readonly #holdings = new Set<Holding>();
+  /** No `Set`: one that is added to and deleted from all the time leaves old tables behind, and in them, for the collector, who is gone. */
+  readonly #holdings: Holding[] = [];
   /** How many held keys fall into each bucket: where none does, a key is free, and that is nearly always all there is to see. */
   readonly #held = new Uint32Array(BUCKETS);
 
@@ -26,8 +29,8 @@ export class KeyLock {
   /** Takes all keys, or none and returns undefined. A key may be given twice. */
   tryAcquire(keys: readonly LockKey[]): (() => void) | undefined {
     for (const key of keys) if (this.#holderOf(key)) return undefined;
-    const holding: Holding = { keys, waiters: undefined };
-    this.#holdings.add(holding);
+    const holding: Holding = { keys, at: this.#holdings.length, waiters: undefined };
+    this.#holdings.push(holding);
     for (const key of keys) this.#count(key, 1);
     return () => this.#release(holding);
   }
@@ -56,7 +59,11 @@ export class KeyLock {
   }
 
   #release(holding: Holding): void {
-    this.#holdings.delete(holding);
+    const last = this.#holdings.pop();
+    if (last && last !== holding) {
+      this.#holdings[holding.at] = last;
+      last.at = holding.at;
+    }
     for (const key of holding.keys) this.#count(key, -1);
     if (holding.waiters) for (const wake of holding.waiters) wake();
   }
