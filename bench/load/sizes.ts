@@ -170,7 +170,7 @@ function toRow({ name, unit }: Work, [small = [], large = []]: readonly number[]
   const [from, to] = SIZES.map((size) => size.toLocaleString('en'));
   return {
     work: name,
-    figure: `${few}${unit} with ${from}, ${many}${unit} with ${to}: ${(fall * 100).toFixed(0)} % less`,
+    figure: `${few}${unit} with ${from}, ${many}${unit} with ${to}: ${Math.abs(fall * 100).toFixed(0)} % ${fall < 0 ? 'more' : 'less'}`,
     target: '< 20 % less',
     met: fall < 0.2,
   };
