@@ -200,6 +200,7 @@ async function registerAgain(
   claimed: Instance['status'] | undefined,
 ): Promise<void> {
   const { service, id, address, port, tags, metadata, weight, lease } = instance;
+  const { owner, condition } = instance;
   await registry.register(
     {
       service,
@@ -212,6 +213,8 @@ async function registerAgain(
       lease: lease?.profile === 'custom' ? lease : (lease?.profile ?? 'none'),
       checks,
       initialStatus: claimed ?? instance.initialStatus,
+      ...(owner === undefined ? {} : { owner }),
+      ...(condition === undefined ? {} : { condition }),
     },
     UNTRUSTED,
   );
