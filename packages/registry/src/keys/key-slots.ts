@@ -5,15 +5,15 @@ import { HashChains, NO_SLOT } from './hash-chains.ts';
 const NOT_ASCII = 0x80;
 /**
  * Gives every key a small number, its slot, for as long as it is there: what a `Map` of strings would be for, built for a million.
- * It costs 28 bytes a key beside the key, grows without touching the keys, and hashes them where they are, in a string or in
+ * It costs 20 bytes a key beside the key, and 4 more where many are looked for at once; it grows without touching the keys, and hashes them where they are, in a string or in
  * the bytes of a file. The hash is seeded, so that nobody can choose names that collide.
  */
 export class KeySlots {
   readonly #chains = new HashChains();
   readonly #keys: (string | undefined)[] = [];
   readonly #free: number[] = [];
-  /** By slot, the one that was asked for after it when many were. */
-  readonly #followers: number[] = [];
+  /** By slot, the one that was asked for after it when many were; a guess, also where the slot has another key by now. */
+  #followers = new Int32Array(0);
 
   get size(): number {
     return this.#keys.length - this.#free.length;
@@ -68,6 +68,8 @@ export class KeySlots {
   findAll(prefix: string, { bytes, bounds }: AsciiTexts): number[] {
     const slots: number[] = [];
     const start = hashText(prefix);
+    if (this.#followers.length < this.end)
+      this.#followers = withFollowers(this.#followers, this.end);
     let before = NO_SLOT;
     for (let at = 0; at < bounds.length; at += 2) {
       const from = bounds[at] ?? 0;
@@ -146,11 +148,17 @@ export class KeySlots {
   #insert(key: string, hash: number): number {
     const slot = this.#free.pop() ?? this.#keys.length;
     this.#keys[slot] = key;
-    // Until somebody asks: many are registered in the order in which they are renewed.
-    this.#followers[slot] = slot + 1;
     this.#chains.link(slot, hash);
     return slot;
   }
+}
+
+/** Many are registered in the order in which they are renewed: until somebody asks, the next slot follows. */
+function withFollowers(known: Int32Array, slots: number): Int32Array<ArrayBuffer> {
+  const followers = new Int32Array(slots + (slots >> 1));
+  for (let slot = known.length; slot < followers.length; slot++) followers[slot] = slot + 1;
+  followers.set(known);
+  return followers;
 }
 
 function isJoined(
