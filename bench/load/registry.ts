@@ -8,7 +8,7 @@
  * included, on one core.
  */
 import { type LoadResult, requestBytes, runLoad } from './support/http-load.ts';
-import { registration } from './support/registrations.ts';
+import { heartbeatBatches, registration } from './support/registrations.ts';
 import { figures, option, progress, type Row, report } from './support/report.ts';
 import { startServer } from './support/server-process.ts';
 
@@ -67,10 +67,7 @@ try {
   });
 
   progress('batched heartbeats');
-  const idBatches = Array.from({ length: instances / BATCH }, (_, at) => {
-    const ids = Array.from({ length: BATCH }, (__, k) => `i-${at * BATCH + k}`);
-    return requestBytes('POST', '/api/v1/instances/heartbeat', host, { ids });
-  });
+  const idBatches = heartbeatBatches(host, instances, BATCH);
   const beats = await timed((n) => idBatches[n % idBatches.length]);
   rows.push({
     work: `heartbeats, ${BATCH} a request`,

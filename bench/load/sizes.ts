@@ -5,7 +5,8 @@
  *   node bench/load/sizes.ts [--small 10000] [--large 1000000] [--rounds 15]
  */
 import { requestBytes, runLoad } from './support/http-load.ts';
-import { registration } from './support/registrations.ts';
+import { median } from './support/peers/measured-peer.ts';
+import { heartbeatBatches, registration } from './support/registrations.ts';
 import { option, progress, type Row, report } from './support/report.ts';
 import { type ServerUnderTest, startServer } from './support/server-process.ts';
 
@@ -127,10 +128,7 @@ async function fill(size: number): Promise<Side> {
     const instances = Array.from({ length: BATCH }, (_, at) => registration(n * BATCH + at, size));
     return requestBytes('POST', '/api/v1/instances/batch', host, { instances });
   });
-  const idBatches = Array.from({ length: size / BATCH }, (_, at) => {
-    const ids = Array.from({ length: BATCH }, (__, k) => `i-${at * BATCH + k}`);
-    return requestBytes('POST', '/api/v1/instances/heartbeat', host, { ids });
-  });
+  const idBatches = heartbeatBatches(host, size, BATCH);
   return { size, server, host, idBatches };
 }
 
@@ -174,11 +172,4 @@ function toRow({ name, unit }: Work, [small = [], large = []]: readonly number[]
     target: '< 20 % less',
     met: fall < 0.2,
   };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? 0;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? upper) + upper) / 2;
 }

@@ -1,3 +1,5 @@
+import { requestBytes } from './http-load.ts';
+
 /** The `index`th registration of a fleet of `size`: a hundred a service, whole sets of new services when there are more of them. */
 export function registration(index: number, size: number, name = 'service'): object {
   const services = Math.max(1, Math.floor(size / 100));
@@ -10,4 +12,12 @@ export function registration(index: number, size: number, name = 'service'): obj
     metadata: { start: '1763900000', weight: '100' },
     ttl: 3600,
   };
+}
+
+/** Heartbeats of all of a fleet: a run of neighbours a request, as those of a node are. */
+export function heartbeatBatches(host: string, size: number, perRequest: number): Buffer[] {
+  return Array.from({ length: Math.ceil(size / perRequest) }, (_, at) => {
+    const ids = Array.from({ length: perRequest }, (__, k) => `i-${(at * perRequest + k) % size}`);
+    return requestBytes('POST', '/api/v1/instances/heartbeat', host, { ids });
+  });
 }

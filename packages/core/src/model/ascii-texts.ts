@@ -23,10 +23,5 @@ export function countOf({ bounds }: AsciiTexts): number {
 
 /** The `at`th text, from 0. */
 export function textAt({ bytes, bounds }: AsciiTexts, at: number): string {
-  let text = '';
-  const end = bounds[at * 2 + 1] ?? 0;
-  for (let from = bounds[at * 2] ?? 0; from < end; from++) {
-    text += String.fromCharCode(bytes[from] ?? 0);
-  }
-  return text;
+  return String.fromCharCode(...bytes.subarray(bounds[at * 2], bounds[at * 2 + 1]));
 }

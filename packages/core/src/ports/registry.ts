@@ -149,7 +149,10 @@ export interface Registry extends CatalogueReader {
   heartbeat(ref: InstanceRef, heartbeat?: Heartbeat): Promise<HeartbeatOutcome>;
   /** Renews only: one promise for all, no allocation per item worth naming. Resolves to those that have to register again. */
   renewBatch(refs: readonly InstanceRef[]): Promise<readonly InstanceRef[]>;
-  /** As `renewBatch`, of ids as they came from the wire: nothing is made of those that are there. Resolves to the others. */
+  /**
+   * As `renewBatch`, of ids as they came from the wire: nothing is made of those that are there. Resolves to the others; until then the
+   * bytes stay as they are.
+   */
   renewIds(namespace: string, ids: AsciiTexts): Promise<readonly string[]>;
   patch(ref: InstanceRef, patch: RegistrationPatch): Promise<Instance>;
   deregister(ref: InstanceRef): Promise<Instance>;

@@ -3,10 +3,11 @@ import { HASH_SEED, hashText, mix } from '../codec/hash-text.ts';
 import { HashChains, NO_SLOT } from './hash-chains.ts';
 
 const NOT_ASCII = 0x80;
+
 /**
  * Gives every key a small number, its slot, for as long as it is there: what a `Map` of strings would be for, built for a million.
- * It costs 20 bytes a key beside the key, and 4 more where many are looked for at once; it grows without touching the keys, and hashes them where they are, in a string or in
- * the bytes of a file. The hash is seeded, so that nobody can choose names that collide.
+ * It costs 20 bytes a key beside the key, and 4 more where many are looked for at once; it grows without touching the keys, and
+ * hashes them where they are, in a string or in bytes. The hash is seeded, so that nobody can choose names that collide.
  */
 export class KeySlots {
   readonly #chains = new HashChains();
@@ -76,7 +77,9 @@ export class KeySlots {
       const to = bounds[at + 1] ?? 0;
       let slot = before === NO_SLOT ? NO_SLOT : (this.#followers[before] ?? NO_SLOT);
       if (slot === NO_SLOT || !isJoined(this.#keys[slot], prefix, bytes, from, to)) {
-        slot = this.#findJoined(prefix, start, bytes, from, to);
+        let hash = start;
+        for (let byte = from; byte < to; byte++) hash = mix(hash, bytes[byte] ?? 0);
+        slot = this.#findBytes(hash, prefix, bytes, from, to);
         if (before !== NO_SLOT && slot !== NO_SLOT) this.#followers[before] = slot;
       }
       slots.push(slot);
@@ -103,12 +106,8 @@ export class KeySlots {
       hash = mix(hash, byte);
     }
     if (bits >= NOT_ASCII) return this.add(source.toString('utf8', from, to));
-    const chains = this.#chains;
-    for (let slot = chains.first(hash); slot !== NO_SLOT; slot = chains.after(slot)) {
-      if (chains.hashAt(slot) === hash && isText(this.#keys[slot] ?? '', source, from, to)) {
-        return slot;
-      }
-    }
+    const present = this.#findBytes(hash, '', source, from, to);
+    if (present !== NO_SLOT) return present;
     return this.#insert(source.toString('latin1', from, to), hash);
   }
 
@@ -131,9 +130,8 @@ export class KeySlots {
     return slot;
   }
 
-  #findJoined(prefix: string, start: number, bytes: Uint8Array, from: number, to: number): number {
-    let hash = start;
-    for (let at = from; at < to; at++) hash = mix(hash, bytes[at] ?? 0);
+  /** Of a prefix and the ASCII behind it, whose hash is that of both. */
+  #findBytes(hash: number, prefix: string, bytes: Uint8Array, from: number, to: number): number {
     const chains = this.#chains;
     let slot = chains.first(hash);
     while (
@@ -175,10 +173,4 @@ function isJoined(
     if (key.charCodeAt(head + at - from) !== bytes[at]) return false;
   }
   return key.startsWith(prefix);
-}
-
-function isText(key: string, source: Buffer, from: number, to: number): boolean {
-  if (key.length !== to - from) return false;
-  for (let at = from; at < to; at++) if (key.charCodeAt(at - from) !== source[at]) return false;
-  return true;
 }

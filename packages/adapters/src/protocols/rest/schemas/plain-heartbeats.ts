@@ -1,4 +1,5 @@
 import type { AsciiTexts } from '@portolan/core';
+import { isId } from './fields.ts';
 import { HEARTBEAT_BATCH_MAX } from './heartbeat-schema.ts';
 
 const MAX_ID_BYTES = 256;
@@ -11,14 +12,14 @@ const OPENING_BRACE = 0x7b;
 const CLOSING_BRACE = 0x7d;
 const MEMBER = Buffer.from('"ids"');
 
-/** What a byte may be in an id: the first one, a later one, or neither. */
-const FIRST = 3;
+/** What a byte may be in an id that stands in a text as it is: the first one, a later one, or neither. */
 const LATER = 1;
+const FIRST = 2;
 const CLASSES = new Uint8Array(256);
-for (const char of "!$&'()*+,-.:;=@[]^_`{|}~") CLASSES[char.charCodeAt(0)] = LATER;
-for (const char of '0123456789abcdefghijklmnopqrstuvwxyz') {
-  CLASSES[char.charCodeAt(0)] = FIRST;
-  CLASSES[char.toUpperCase().charCodeAt(0)] = FIRST;
+for (let byte = 0; byte < CLASSES.length; byte++) {
+  const char = String.fromCharCode(byte);
+  if (isId(char)) CLASSES[byte] = FIRST;
+  else if (byte !== QUOTE && isId(`a${char}`)) CLASSES[byte] = LATER;
 }
 
 /**
